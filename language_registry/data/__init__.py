@@ -1,0 +1,1 @@
+"""Tables of languages, scripts and code points; README.md says where each comes from."""

@@ -1,0 +1,156 @@
+"""The command line. Exit codes: 0 done, 1 the run failed, 2 the recipe or the arguments are wrong."""
+
+from __future__ import annotations
+
+import json
+import sys
+import traceback
+import webbrowser
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from glotmill.schemas.loading import RecipeError, load_recipe
+from glotmill.schemas.recipe import json_schema
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Multilingual text and bitext to training shards.",
+)
+_out = Console(highlight=False, soft_wrap=True)
+_err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+RecipePath = Annotated[Path, typer.Argument(help="The recipe.", show_default=False)]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        _out.print(f"glotmill {version('glotmill')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    _: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_version, is_eager=True, help="Print the version.",
+            show_default=False,
+        ),
+    ] = False,
+) -> None:  # fmt: skip
+    """Multilingual text and bitext to training shards."""
+
+
+@app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(help="Where to write it.")] = Path("glotmill-sample"),
+) -> None:
+    """Write a commented recipe next to a small real sample."""
+    from glotmill.pipelines.init import write_sample
+
+    recipe = write_sample(folder)
+    _out.print(f"wrote {recipe} and its sample\nnext: glotmill run {recipe}")
+
+
+@app.command()
+def check(recipe: RecipePath) -> None:
+    """Check a recipe; all errors at once, no data is read."""
+    loaded = load_recipe(recipe)
+    from glotmill.pipelines.run import check_stages
+
+    check_stages(loaded)
+    num_sources = len(loaded.recipe.sources)
+    _out.print(f"{recipe} is a good recipe: '{loaded.recipe.name}', {num_sources} sources")
+    _out.print(f"next: glotmill run {recipe}")
+
+
+@app.command()
+def run(
+    recipe: RecipePath,
+    out: Annotated[
+        Path | None, typer.Option(help="Output directory.", show_default="out/NAME")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes that work.", show_default="all cores")
+    ] = None,
+) -> None:
+    """Run a recipe on this machine; what is done already is skipped."""
+    loaded = load_recipe(recipe)
+    from glotmill.pipelines.engine import num_cores, run_locally
+    from glotmill.pipelines.progress import Reporter
+    from glotmill.pipelines.run import execute, prepare
+    from glotmill.pipelines.stages.base import Job
+    from glotmill.pipelines.summary import print_summary
+
+    root = str(out or Path("out") / loaded.recipe.name)
+    lock = prepare(loaded, root, _out.print)
+    with Reporter(_out) as reporter:
+        job = Job(lock, root, run_locally, workers or num_cores(), reporter)
+        manifests = execute(job)
+    print_summary(_out, root, manifests)
+    _out.print(f"next: glotmill report {root}")
+
+
+@app.command()
+def report(
+    out: Annotated[Path, typer.Argument(help="Output directory of a run.", show_default=False)],
+    rebuild: Annotated[bool, typer.Option("--rebuild", help="Make the page anew.")] = False,
+) -> None:
+    """Open the report of a finished run."""
+    from glotmill.pipelines.report import find_report
+
+    page = find_report(str(out), rebuild=rebuild)
+    _out.print(str(page))
+    if sys.stdout.isatty():
+        webbrowser.open(page.absolute().as_uri())
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of the recipe, for editors."""
+    print(json.dumps(json_schema(), indent=2, ensure_ascii=False))
+
+
+def _guarded(command: Callable[[], object]) -> int:
+    """Runs a command; known errors become one message and an exit code."""
+    from glotmill.pipelines.errors import RunError, UserError
+
+    try:
+        command()
+    except RecipeError as error:
+        for problem in error.problems:
+            _err.print(f"error: {problem}", markup=False)
+        return 2
+    except UserError as error:
+        _err.print(f"error: {error}", markup=False)
+        return 2
+    except RunError as error:
+        _err.print(f"error: {error}", markup=False)
+        return 1
+    except KeyboardInterrupt:
+        _err.print("stopped; run the same command again to go on")
+        return 130
+    except Exception as error:  # a bug, or a failure in a worker
+        log = Path("glotmill-error.log")
+        log.write_text(traceback.format_exc(), encoding="utf-8")
+        _err.print(f"error: the run failed: {_last_line(error)}", markup=False)
+        _err.print(f"details in {log}; run the same command again to go on")
+        return 1
+    return 0
+
+
+def _last_line(error: Exception) -> str:
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {lines[-1].strip() if lines else ''}"
+
+
+def main() -> None:
+    """Entry point of the command `glotmill`."""
+    sys.exit(_guarded(app))

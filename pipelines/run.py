@@ -1,0 +1,143 @@
+"""Run: a recipe to a finished output directory, skipping what is done."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from importlib.metadata import version
+
+from glotmill.pipelines.errors import UserError
+from glotmill.pipelines.stages.base import Job, Manifests, complete, run_stage
+from glotmill.pipelines.stages.deduplicate import DeduplicateStage
+from glotmill.pipelines.stages.ingest import IngestStage, index_units, unit_records
+from glotmill.pipelines.stages.mix import MixStage
+from glotmill.pipelines.stages.report import ReportStage
+from glotmill.pipelines.units import check_inputs, find_inputs, lock_recipe
+from glotmill.schemas.loading import LoadedRecipe
+from glotmill.schemas.lock import Lock, dump_lock
+from glotmill.schemas.manifest import Manifest
+from glotmill.transforms import storage
+from glotmill.transforms.batches import StageOrderError
+from glotmill.transforms.custom import CustomStageError
+from glotmill.transforms.identify import load_model
+from glotmill.transforms.ingest import annotators
+from glotmill.transforms.models.fasttext_model import ModelError
+from glotmill.transforms.unit_index import read_manifest
+
+LOCK = "recipe.lock.yaml"
+_CHECKSUMS = "temporary/checksums.json"
+
+STAGES = (IngestStage(), DeduplicateStage(), MixStage(), ReportStage())
+
+
+def check_stages(loaded: LoadedRecipe) -> None:
+    """Makes every stage of the recipe once, without loading or reading anything.
+
+    Raises:
+        UserError: a custom stage is missing, or reads a column that is not there.
+    """
+    for source in loaded.recipe.sources:
+        try:
+            annotators(loaded.recipe, source)
+        except (CustomStageError, StageOrderError) as error:
+            key = "filters" if "filter" in str(error) else "stages"
+            raise UserError(f"{loaded.position(key)}: {error}") from None
+
+
+def check_model(loaded: LoadedRecipe) -> None:
+    """Loads the identification model once.
+
+    Raises:
+        UserError: it cannot be used.
+    """
+    options = loaded.recipe.identify
+    if not options.enabled:
+        return
+    try:
+        load_model(options.model)
+    except ModelError as error:
+        raise UserError(f"{loaded.position('identify', 'model')}: {error}") from None
+
+
+def prepare(loaded: LoadedRecipe, root: str, tell: Callable[[str], None]) -> Lock:
+    """Finds, checks and fixes the inputs; writes the lock.
+
+    Args:
+        loaded: the recipe.
+        root: the output directory.
+        tell: shows a line to the person who watches.
+
+    Raises:
+        UserError: an input is missing or unfit, a stage or the model unusable.
+    """
+    check_stages(loaded)
+    check_model(loaded)
+    found = find_inputs(loaded)
+    check_inputs(loaded, found)
+    num_files = sum(len(files) for _, files in found)
+    num_bytes = sum(file.size for _, files in found for file in files)
+    tell(f"{num_files:,} files, {num_bytes / 1e6:,.1f} MB, of {len(found)} sources")
+    checksums = _Checksums(root)
+    lock = lock_recipe(loaded, found, checksums)
+    checksums.save()
+    storage.make_directories(root)
+    storage.write_atomically(f"{root}/{LOCK}", dump_lock(lock))
+    return lock
+
+
+class _Checksums:
+    """Checksums of inputs; local files of unchanged size and time are not read again."""
+
+    def __init__(self, root: str) -> None:
+        self._path = f"{root}/{_CHECKSUMS}"
+        self._known: dict[str, list[object]] = {}
+        if storage.exists(self._path):
+            self._known = json.loads(storage.read_bytes(self._path))
+
+    def __call__(self, file: storage.InputFile) -> str:
+        stamp = [file.size, os.stat(file.path).st_mtime_ns] if storage.is_local(file.path) else []
+        known = self._known.get(file.path)
+        if stamp and known is not None and known[:2] == stamp:
+            return str(known[2])
+        checksum = storage.checksum(file.path)
+        self._known[file.path] = [*stamp, checksum]
+        return checksum
+
+    def save(self) -> None:
+        """Keeps the checksums for the next run."""
+        storage.write_atomically(self._path, json.dumps(self._known).encode())
+
+
+def execute(job: Job) -> Manifests:
+    """Runs the stages that are not done and marks the corpus as complete.
+
+    Raises:
+        RunError: a stage left out something it should have written.
+    """
+    manifests: Manifests = {}
+    key = ""
+    for stage in STAGES:
+        key = stage.key(job, key)
+        manifests[stage.name] = run_stage(stage, job, key, manifests)
+        if stage.name == "ingest":
+            index_units(job, unit_records(job.root))
+    _complete_corpus(job.root, manifests)
+    return manifests
+
+
+def _complete_corpus(root: str, manifests: Manifests) -> None:
+    """Writes the corpus's own manifest: what a reader of the shards needs, and nothing else."""
+    mix, report = manifests["mix"], manifests["report"]
+    counts: dict[str, int] = {}
+    for manifest in manifests.values():
+        counts |= manifest.counts
+    corpus = Manifest(
+        stage="corpus",
+        key=report.key,
+        glotmill=version("glotmill"),
+        files=(*mix.under("shards"), *report.files),
+        counts=counts,
+    )
+    if read_manifest(root, "") != corpus:
+        complete(root, "", corpus)

@@ -1,0 +1,107 @@
+"""What all stages share: the key that says whether one is done, the manifest it ends in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import ClassVar, Protocol
+
+import pyarrow as pa
+
+from glotmill.pipelines.engine import Build
+from glotmill.pipelines.progress import Look
+from glotmill.schemas.lock import Lock
+from glotmill.schemas.manifest import MANIFEST, SUCCESS, FileEntry, Manifest, dump_manifest
+from glotmill.transforms import storage
+from glotmill.transforms.records import temporary_folder
+from glotmill.transforms.statistics import merge
+from glotmill.transforms.tables import read_table
+from glotmill.transforms.unit_index import read_manifest
+
+Written = tuple[Sequence[FileEntry], dict[str, int]]
+Manifests = dict[str, Manifest]
+
+
+class Progress(Protocol):
+    """What a run tells the person who watches it."""
+
+    def skipped(self, name: str) -> None: ...
+
+    def started(self, name: str, *, total: int, unit: str, look: Look | None = None) -> None: ...
+
+    def finished(self, name: str) -> None: ...
+
+
+@dataclass(frozen=True)
+class Job:
+    """A lock, where it is run, and where its output goes."""
+
+    lock: Lock
+    root: str
+    run: Callable[[Build, int], None]
+    workers: int
+    progress: Progress
+
+    def workers_for(self, num_pieces: int) -> int:
+        """Workers worth starting for so many pieces of work: a process takes seconds to start."""
+        return max(1, min(self.workers, num_pieces))
+
+
+class Stage(Protocol):
+    """One stage: its key, and its work."""
+
+    #: Also the folder with the stage's manifest.
+    name: ClassVar[str]
+    #: Folders that hold nothing but this stage's files.
+    folders: ClassVar[Sequence[str]]
+
+    def key(self, job: Job, before: str) -> str:
+        """Hash of all that decides the stage's output; `before` is the key of the last stage."""
+
+    def work(self, job: Job, before: Manifests) -> Written:
+        """Does the work; gives the files written and some counts."""
+
+
+def run_stage(stage: Stage, job: Job, key: str, before: Manifests) -> Manifest:
+    """Runs a stage, or finds that it is done."""
+    done = read_manifest(job.root, stage.name)
+    if done is not None and done.key == key:
+        job.progress.skipped(stage.name)
+        return done
+    # Readers trust only what is marked as complete: unmark it before touching its files.
+    storage.delete([f"{job.root}/{SUCCESS}", f"{job.root}/{stage.name}/{SUCCESS}"])
+    storage.delete([temporary_folder(job.root, stage.name)])
+    files, counts = stage.work(job, before)
+    manifest = Manifest(
+        stage=stage.name, key=key, glotmill=version("glotmill"), files=tuple(files), counts=counts
+    )
+    _delete_stale(job.root, stage.folders, files)
+    complete(job.root, stage.name, manifest)
+    storage.delete([temporary_folder(job.root, stage.name)])
+    job.progress.finished(stage.name)
+    return manifest
+
+
+def complete(root: str, folder: str, manifest: Manifest) -> None:
+    """Writes a manifest, and then the marker that it is whole."""
+    prefix = f"{root}/{folder}" if folder else root
+    storage.write_atomically(f"{prefix}/{MANIFEST}", dump_manifest(manifest))
+    storage.write_atomically(f"{prefix}/{SUCCESS}", b"")
+
+
+def _delete_stale(root: str, folders: Sequence[str], files: Iterable[FileEntry]) -> None:
+    """Deletes what an earlier run left in a stage's folders and this one does not list."""
+    listed = {f"{root}/{entry.path}" for entry in files}
+    for folder in folders:
+        try:
+            found = storage.match(f"{root}/{folder}/**")
+        except LookupError:
+            continue
+        storage.delete([file.path for file in found if file.path not in listed])
+
+
+def statistics_of(root: str, stage: str, files: Iterable[FileEntry]) -> pa.Table:
+    """Statistics of a stage, merged, in the schema STATISTICS."""
+    paths = [entry.path for entry in files if entry.path.startswith(f"{stage}/statistics/")]
+    return merge(read_table(f"{root}/{path}") for path in paths)

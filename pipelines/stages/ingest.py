@@ -1,0 +1,129 @@
+"""Stage `ingest`: units to documents; finished units stay finished."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import ClassVar
+
+from glotmill.pipelines import build
+from glotmill.pipelines.errors import RunError
+from glotmill.pipelines.progress import State
+from glotmill.pipelines.stages.base import Job, Manifests, Written
+from glotmill.pipelines.units import fingerprint
+from glotmill.schemas.manifest import FileEntry, UnitRecord
+from glotmill.transforms import storage
+from glotmill.transforms.unit_index import write_index
+
+
+class IngestStage:
+    """Reads, annotates and decides; resumes at the first unit that is not finished."""
+
+    name: ClassVar[str] = "ingest"
+    folders: ClassVar[Sequence[str]] = (
+        "ingest/documents",
+        "ingest/dropped",
+        "ingest/rejected",
+        "ingest/statistics",
+    )
+
+    def key(self, job: Job, before: str) -> str:
+        """The units' keys hold the recipe's part, the code version and the inputs' checksums."""
+        return fingerprint([unit.key for unit in job.lock.units])
+
+    def work(self, job: Job, before: Manifests) -> Written:
+        """Ingests the units that are not finished."""
+        units = job.lock.units
+        done = _finished(job)
+        todo = [unit for unit in units if unit.key not in done]
+        job.progress.started(
+            self.name, total=len(units), unit="units", look=_Look(job.root, set(done), len(todo))
+        )
+        if todo:
+            job.run(lambda p: build.ingest(p, job.lock, todo, job.root), job.workers_for(len(todo)))
+            done = _finished(job)
+        missing = [unit for unit in units if unit.key not in done]
+        if missing:
+            raise RunError(
+                f"{len(missing)} of {len(units)} units were not written, the first reads "
+                f"{missing[0].slices[0].path}; run again to go on with them"
+            )
+        records = [done[unit.key] for unit in units]
+        return [entry for record in records for entry in record.files], _sums(records)
+
+
+def index_units(job: Job, records: Iterable[UnitRecord]) -> None:
+    """Writes the index that later stages read; in every run, as it holds domains and licences."""
+    by_key = {record.key: record for record in records}
+    write_index(job.root, job.lock, [by_key[unit.key] for unit in job.lock.units])
+
+
+def unit_records(root: str) -> list[UnitRecord]:
+    """Records of all finished units under an output directory, of this recipe or another."""
+    try:
+        found = storage.match(f"{root}/ingest/units/*.json")
+    except LookupError:
+        return []
+    return [record for file in found if (record := _record(file.path)) is not None]
+
+
+def _record(path: str) -> UnitRecord | None:
+    """The record, or None where another version wrote it: that unit is ingested again."""
+    try:
+        return UnitRecord.model_validate_json(storage.read_bytes(path))
+    except ValueError:
+        return None
+
+
+def _finished(job: Job) -> dict[str, UnitRecord]:
+    """Records of this lock's units whose files are all there in their size."""
+    wanted = {unit.key for unit in job.lock.units}
+    sizes = _sizes(job.root)
+    return {
+        record.key: record
+        for record in unit_records(job.root)
+        if record.key in wanted and all(_holds(job.root, sizes, entry) for entry in record.files)
+    }
+
+
+def _sizes(root: str) -> dict[str, int]:
+    try:
+        return {file.path: file.size for file in storage.match(f"{root}/ingest/**")}
+    except LookupError:
+        return {}
+
+
+def _holds(root: str, sizes: dict[str, int], entry: FileEntry) -> bool:
+    return sizes.get(f"{root}/{entry.path}") == entry.num_bytes
+
+
+class _Look:
+    """Counts finished units and their rows; reads each record once."""
+
+    def __init__(self, root: str, done: set[str], num_todo: int) -> None:
+        self._root = root
+        self._seen = {f"{root}/ingest/units/{key}.json" for key in done}
+        self._state = State(len(done), 0)
+        self._todo = num_todo
+
+    def __call__(self) -> State:
+        if not self._todo:
+            return self._state
+        try:
+            found = storage.match(f"{self._root}/ingest/units/*.json")
+        except LookupError:
+            return self._state
+        for file in found:
+            if file.path not in self._seen:
+                self._seen.add(file.path)
+                record = _record(file.path)
+                rows = record.num_read if record else 0
+                self._state = State(self._state.num_done + 1, self._state.num_rows + rows)
+        return self._state
+
+
+def _sums(records: Iterable[UnitRecord]) -> dict[str, int]:
+    counts = {"read": 0, "kept": 0, "dropped": 0, "rejected": 0}
+    for record in records:
+        for name in counts:
+            counts[name] += getattr(record, f"num_{name}")
+    return counts

@@ -1,0 +1,29 @@
+"""Stage `report`: statistics of all stages to one page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from glotmill import dashboard
+from glotmill.pipelines.stages.base import Job, Manifests, Written
+from glotmill.pipelines.units import fingerprint
+
+#: Raised by one whenever the stage gives other output for the same recipe and input.
+VERSION = 1
+
+
+class ReportStage:
+    """Writes the dashboard."""
+
+    name: ClassVar[str] = "report"
+    folders: ClassVar[Sequence[str]] = ("statistics",)
+
+    def key(self, job: Job, before: str) -> str:
+        """The page shows the whole recipe."""
+        return fingerprint([VERSION, before, job.lock.recipe.model_dump(mode="json")])
+
+    def work(self, job: Job, before: Manifests) -> Written:
+        """Builds the page."""
+        job.progress.started(self.name, total=1, unit="page")
+        return dashboard.build_report(job.root), {}

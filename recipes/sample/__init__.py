@@ -1,0 +1,1 @@
+"""The real sample that ships with glotmill, and the script that made it."""

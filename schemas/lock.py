@@ -1,0 +1,110 @@
+"""The lock: the resolved recipe with every input, and the units the inputs are cut into."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict
+
+from glotmill.schemas.recipe import Recipe
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Input(_Frozen):
+    """One input file.
+
+    `name` stands on the rows: the path relative to the recipe where it lies under its folder, so
+    that moving a corpus with its recipe changes no byte of the output.
+    """
+
+    source: str
+    path: str
+    name: str
+    format: str
+    size: int
+    checksum: str
+
+
+class UnitSlice(_Frozen):
+    """A part of an input: bytes, or row groups of Parquet; `end` excluded."""
+
+    path: str
+    name: str
+    format: str
+    checksum: str
+    start: int
+    end: int
+
+
+class Unit(_Frozen):
+    """What one worker reads in one go: a slice of one file, or several small files.
+
+    `key` is a hash of everything its output depends on; its output files carry it as their name.
+    """
+
+    key: str
+    source: str
+    num_bytes: int
+    slices: tuple[UnitSlice, ...]
+
+
+class Lock(_Frozen):
+    """`recipe.lock.yaml`: fixes the inputs and the order of the units.
+
+    A row's doc_id is made of its unit's place in `units` and its row number in the unit's file.
+    """
+
+    glotmill: str
+    recipe: Recipe
+    inputs: tuple[Input, ...]
+    units: tuple[Unit, ...]
+
+
+_ROW_BITS = 32
+
+
+def doc_id(ordinal: int, row: int) -> int:
+    """Identity of a row: which unit of the lock, which row of its file; signed 64 bits.
+
+    >>> unit_of(doc_id(3, 17)), row_of(doc_id(3, 17))
+    (3, 17)
+    """
+    return ordinal << _ROW_BITS | row
+
+
+def unit_of(identity: int) -> int:
+    """Ordinal of the unit in the lock."""
+    return identity >> _ROW_BITS
+
+
+def row_of(identity: int) -> int:
+    """Row number in the unit's file of documents."""
+    return identity & ((1 << _ROW_BITS) - 1)
+
+
+def dump_lock(lock: Lock) -> bytes:
+    """The lock as YAML."""
+    data = lock.model_dump(mode="json")
+    text = yaml.dump(data, Dumper=_dumper(), sort_keys=False, allow_unicode=True, width=100)
+    return f"# Written by glotmill; not meant to be edited.\n{text}".encode()
+
+
+def parse_lock(content: bytes) -> Lock:
+    """The lock that `dump_lock` wrote.
+
+    Raises:
+        ValueError: it is not one.
+    """
+    return Lock.model_validate(yaml.load(content, Loader=_loader()))
+
+
+def _dumper() -> Any:
+    return getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
+
+def _loader() -> Any:
+    return getattr(yaml, "CSafeLoader", yaml.SafeLoader)

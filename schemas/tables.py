@@ -1,0 +1,165 @@
+"""Arrow schemas of every table glotmill writes; column names live here and nowhere else."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+# Counted per document and summed per group. Units: UTF-8 bytes, code points, words by script
+# (see transforms/measure.py), whitespace-separated words, sentences.
+COUNTS = (
+    "num_bytes",
+    "num_characters",
+    "num_words",
+    "num_whitespace_words",
+    "num_sentences",
+)
+
+_COUNT_FIELDS = [pa.field(name, pa.int64(), nullable=False) for name in COUNTS]
+
+#: What a reader delivers: the text, where it stood, and what its source says of it.
+RECORDS = pa.schema(
+    [
+        pa.field("text", pa.string(), nullable=False),
+        pa.field("source", pa.string(), nullable=False),
+        pa.field("path", pa.string(), nullable=False),
+        # Byte offset in the decompressed file; the row number for Parquet.
+        pa.field("offset", pa.int64(), nullable=False),
+        pa.field("external_id", pa.string()),
+        pa.field("url", pa.string()),
+        # The language code as the source gives it.
+        pa.field("original_code", pa.string()),
+    ]
+)
+
+ANNOTATIONS = {
+    "normalise": [
+        # Bit set of transforms.normalise.Change; 0 where the text came through untouched.
+        pa.field("changes", pa.uint8(), nullable=False),
+    ],
+    "measure": [
+        pa.field("script", pa.string(), nullable=False),
+        pa.field("script_share", pa.float32(), nullable=False),
+        pa.field("num_letters", pa.int64(), nullable=False),
+        *_COUNT_FIELDS,
+        pa.field("repeated_line_share", pa.float32(), nullable=False),
+        pa.field("repeated_ngram_share", pa.float32(), nullable=False),
+    ],
+    "identify": [
+        # What the original code resolves to, in the recognised script where it names none.
+        pa.field("declared_label", pa.string()),
+        pa.field("identified_label", pa.string()),
+        pa.field("identified_score", pa.float32()),
+        # One of VERDICTS.
+        pa.field("verdict", pa.string(), nullable=False),
+        pa.field("label", pa.string(), nullable=False),
+    ],
+    "hash": [
+        # xxh3-128 of the normalised text, big-endian.
+        pa.field("content_hash", pa.binary(16), nullable=False),
+    ],
+}
+
+#: How declared language, identified language and script relate.
+VERDICTS = (
+    "confirmed",  # the identifier agrees with what was declared
+    "contradicted",  # it names another language, with enough confidence
+    "unsure",  # its confidence is below the threshold
+    "unverifiable",  # it does not know the declared language
+    "unknown_code",  # the declared code is no language code we know
+    "too_short",  # too few letters to judge
+    "identified",  # nothing was declared; the identifier's answer is the label
+    "unidentified",  # nothing was declared and the identifier is unsure
+)
+
+DROP_REASON = pa.field("drop_reason", pa.string())
+
+#: One row a kept document; the row number is half of its identity.
+DOCUMENTS = pa.schema(
+    [*RECORDS, *(field for fields in ANNOTATIONS.values() for field in fields)]
+)
+
+DROPPED = DOCUMENTS.append(DROP_REASON)
+
+REJECTED = pa.schema(
+    [
+        pa.field("source", pa.string(), nullable=False),
+        pa.field("path", pa.string(), nullable=False),
+        pa.field("offset", pa.int64(), nullable=False),
+        pa.field("reason", pa.string(), nullable=False),
+        pa.field("detail", pa.string(), nullable=False),
+        pa.field("excerpt", pa.string(), nullable=False),
+    ]
+)
+
+#: Rows of one unit that have equals elsewhere: those to remove, and the one that stays.
+REMOVALS = pa.schema(
+    [
+        pa.field("row", pa.int64(), nullable=False),
+        pa.field("removed", pa.bool_(), nullable=False),
+        pa.field("reason", pa.string(), nullable=False),
+        # The doc_id of the row that stays; it names the cluster.
+        pa.field("cluster", pa.int64(), nullable=False),
+        pa.field("cluster_size", pa.int64(), nullable=False),
+    ]
+)
+
+#: Sums by group, written by every stage; the report is made of these.
+STATISTICS_KEYS = (
+    "stage",  # ingest | deduplicate | mix
+    "outcome",  # kept | dropped | rejected | train | validation | unsampled
+    "reason",
+    "source",
+    "declared_label",
+    "identified_label",
+    "verdict",
+    "script",
+    "label",
+)
+STATISTICS = pa.schema(
+    [
+        *(pa.field(name, pa.string(), nullable=False) for name in STATISTICS_KEYS),
+        pa.field("num_documents", pa.int64(), nullable=False),
+        *_COUNT_FIELDS,
+    ]
+)
+
+#: The mixture: what a label has and how much of it is drawn.
+PLAN = pa.schema(
+    [
+        pa.field("category", pa.string(), nullable=False),
+        pa.field("label", pa.string(), nullable=False),
+        pa.field("tier", pa.string(), nullable=False),
+        pa.field("num_documents", pa.int64(), nullable=False),
+        *_COUNT_FIELDS,
+        # Number of documents held out, and the largest split draw among them (-1: none).
+        pa.field("num_validation_documents", pa.int64(), nullable=False),
+        pa.field("validation_threshold", pa.int64(), nullable=False),
+        # Epochs: how often each training document is drawn, on average.
+        pa.field("rate", pa.float64(), nullable=False),
+        pa.field("planned_count", pa.float64(), nullable=False),
+    ]
+)
+
+#: One row a drawn document of the finished shards.
+CORPUS = pa.schema(
+    [
+        pa.field("text", pa.string(), nullable=False),
+        pa.field("label", pa.string(), nullable=False),
+        pa.field("source", pa.string(), nullable=False),
+        pa.field("category", pa.string(), nullable=False),
+        pa.field("domain", pa.string()),
+        pa.field("licence", pa.string()),
+        pa.field("path", pa.string(), nullable=False),
+        pa.field("offset", pa.int64(), nullable=False),
+        pa.field("external_id", pa.string()),
+        pa.field("url", pa.string()),
+        pa.field("original_code", pa.string()),
+        pa.field("script", pa.string(), nullable=False),
+        pa.field("verdict", pa.string(), nullable=False),
+        *_COUNT_FIELDS,
+        pa.field("content_hash", pa.binary(16), nullable=False),
+        pa.field("cluster_size", pa.int64(), nullable=False),
+        # 0 for the first epoch of a document, 1 for the second, ...
+        pa.field("copy", pa.int32(), nullable=False),
+    ]
+)

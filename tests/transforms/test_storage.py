@@ -1,0 +1,268 @@
+"""Storage helpers on the local file system, and on a stand-in for a remote one."""
+
+import hashlib
+import os
+import pickle
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import xxhash
+from apache_beam.io.filesystem import BeamIOError
+from apache_beam.io.filesystems import FileSystems
+from glotmill.transforms import storage
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name in ("b.jsonl", "a.jsonl", "sub/c.jsonl", "swahili.txt", "x[1].txt"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(name.encode())
+    return tmp_path
+
+
+def names(files, folder):
+    return [os.path.relpath(file.path, folder) for file in files]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        ("*.jsonl", ["a.jsonl", "b.jsonl"]),
+        ("**.jsonl", ["a.jsonl", "b.jsonl", "sub/c.jsonl"]),
+        ("*/c.jsonl", ["sub/c.jsonl"]),
+        ("?.jsonl", ["a.jsonl", "b.jsonl"]),
+        ("[b]*", ["b.jsonl"]),
+        ("a.jsonl", ["a.jsonl"]),
+        ("x[1].txt", ["x[1].txt"]),
+    ],
+)
+def test_match_gives_sorted_files(folder, pattern, expected):
+    assert names(storage.match(f"{folder}/{pattern}"), folder) == expected
+
+
+def test_match_gives_sizes(folder):
+    assert storage.match(f"{folder}/swahili.txt")[0].size == len("swahili.txt")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "inside"), [("*.jsonl", ""), ("./*.jsonl", ""), ("../*.jsonl", "sub")]
+)
+def test_match_understands_relative_patterns(folder, monkeypatch, pattern, inside):
+    monkeypatch.chdir(folder / inside)
+    found = [os.path.basename(file.path) for file in storage.match(pattern)]
+    assert found == ["a.jsonl", "b.jsonl"]
+    assert all(os.path.exists(file.path) for file in storage.match(pattern))
+
+
+def test_nothing_matched_names_what_is_near(folder):
+    with pytest.raises(storage.NothingMatched) as caught:
+        storage.match(f"{folder}/swahil.txt")
+    message = str(caught.value)
+    assert message == (
+        f"no file matches '{folder}/swahil.txt'; the nearest existing folder, '{folder}', "
+        "has names like it: swahili.txt"
+    )
+
+
+def test_nothing_matched_names_the_nearest_folder_and_some_files(folder):
+    for i in range(9):
+        (folder / "sub" / f"{i}.csv").write_bytes(b"")
+    with pytest.raises(storage.NothingMatched, match=r"holds: 0.csv, .*4.csv and 5 more"):
+        storage.match(f"{folder}/sub/zzzzzz/*.parquet")
+
+
+def test_nothing_matched_in_an_empty_folder(tmp_path):
+    with pytest.raises(storage.NothingMatched, match="holds: nothing"):
+        storage.match(f"{tmp_path}/*.txt")
+
+
+def test_nothing_matched_for_a_folder_says_so(folder):
+    with pytest.raises(storage.NothingMatched, match=r"it is a folder; did you mean .*/sub/\*"):
+        storage.match(f"{folder}/sub")
+
+
+def test_nothing_matched_survives_pickling():
+    error = pickle.loads(pickle.dumps(storage.NothingMatched("a*", "hint")))
+    assert (error.pattern, str(error)) == ("a*", "no file matches 'a*'; hint")
+
+
+def test_open_input_does_not_decompress(tmp_path):
+    (tmp_path / "a.gz").write_bytes(b"\x1f\x8b\x08 not really")
+    assert storage.read_bytes(f"{tmp_path}/a.gz") == b"\x1f\x8b\x08 not really"
+
+
+def test_unknown_scheme_is_refused():
+    with pytest.raises(ValueError, match="Unable to get filesystem"):
+        storage.open_input("nosuch://bucket/a")
+
+
+def test_atomic_writer_counts_hashes_and_renames(tmp_path):
+    target = f"{tmp_path}/new/sub/a.bin"
+    with storage.atomic_writer(target) as writer:
+        assert writer.write(b"abc") == 3
+        assert writer.write(memoryview(b"de")) == 2
+        assert (writer.tell(), writer.closed, writer.writable()) == (5, False, True)
+        assert not os.path.exists(target)
+    assert storage.read_bytes(target) == b"abcde"
+    assert writer.sha256 == hashlib.sha256(b"abcde").hexdigest()
+    assert (writer.num_bytes, writer.closed) == (5, True)
+    assert os.listdir(os.path.dirname(target)) == ["a.bin"]
+
+
+def test_atomic_writer_replaces(tmp_path):
+    target = f"{tmp_path}/a"
+    storage.write_atomically(target, b"old")
+    assert storage.write_atomically(target, b"new") == hashlib.sha256(b"new").hexdigest()
+    assert storage.read_bytes(target) == b"new"
+
+
+def test_atomic_writer_leaves_nothing_after_an_error(tmp_path):
+    storage.write_atomically(f"{tmp_path}/a", b"old")
+
+    def fail_half_way():
+        with storage.atomic_writer(f"{tmp_path}/a") as writer:
+            writer.write(b"half")
+            raise KeyError("stop")
+
+    with pytest.raises(KeyError):
+        fail_half_way()
+    assert os.listdir(tmp_path) == ["a"]
+    assert storage.read_bytes(f"{tmp_path}/a") == b"old"
+
+
+def test_atomic_writer_takes_nothing_once_closed(tmp_path):
+    with storage.atomic_writer(f"{tmp_path}/a") as writer:
+        writer.close()
+        with pytest.raises(ValueError, match="not open"):
+            writer.write(b"late")
+
+
+def test_two_attempts_do_not_meet(tmp_path):
+    target = f"{tmp_path}/a"
+    with storage.atomic_writer(target) as first, storage.atomic_writer(target) as second:
+        first.write(b"first")
+        second.write(b"second")
+    assert storage.read_bytes(target) == b"first"
+    assert os.listdir(tmp_path) == ["a"]
+
+
+def test_temporary_files_do_not_match(tmp_path):
+    storage.write_atomically(f"{tmp_path}/a", b"")
+    with storage.atomic_writer(f"{tmp_path}/b"):
+        assert names(storage.match(f"{tmp_path}/*"), tmp_path) == ["a"]
+
+
+def test_atomic_writer_is_a_sink_for_parquet_and_ipc(tmp_path):
+    table = pa.table({"text": ["a", "b"] * 1000})
+    with (
+        storage.atomic_writer(f"{tmp_path}/a.parquet") as sink,
+        pq.ParquetWriter(sink, table.schema) as parquet,
+    ):
+        parquet.write_table(table)
+    with (
+        storage.atomic_writer(f"{tmp_path}/a.arrow") as sink,
+        pa.ipc.new_file(sink, table.schema) as ipc,
+    ):
+        ipc.write_table(table)
+    assert pq.read_table(f"{tmp_path}/a.parquet").equals(table)
+    assert pa.ipc.open_file(f"{tmp_path}/a.arrow").read_all().equals(table)
+    assert sink.num_bytes == os.path.getsize(f"{tmp_path}/a.arrow")
+
+
+def test_sha256_is_that_of_the_file_that_parquet_wrote(tmp_path):
+    target = f"{tmp_path}/a.parquet"
+    with storage.atomic_writer(target) as sink:
+        pq.write_table(pa.table({"n": range(5000)}), sink)
+    assert sink.sha256 == hashlib.sha256(storage.read_bytes(target)).hexdigest()
+
+
+def test_delete_is_literal_and_repeatable(folder):
+    storage.delete([f"{folder}/x[1].txt", f"{folder}/sub", f"{folder}/absent"])
+    storage.delete([f"{folder}/sub"])
+    assert sorted(os.listdir(folder)) == ["a.jsonl", "b.jsonl", "swahili.txt"]
+    assert not storage.exists(f"{folder}/sub")
+
+
+def test_make_directories_is_repeatable(tmp_path):
+    for _ in range(2):
+        storage.make_directories(f"{tmp_path}/a/b")
+    assert storage.exists(f"{tmp_path}/a/b")
+
+
+def test_checksum_is_of_the_content(tmp_path):
+    content = os.urandom(3 << 20)
+    (tmp_path / "a").write_bytes(content)
+    assert storage.checksum(f"{tmp_path}/a") == f"xxh3:{xxhash.xxh3_128_hexdigest(content)}"
+
+
+class Remote:
+    """A remote file system that, as HDFS does, refuses to rename onto a file."""
+
+    def __init__(self):
+        self.files = {}
+
+    def install(self, monkeypatch):
+        for name in ("create", "rename", "delete", "exists", "checksum"):
+            monkeypatch.setattr(FileSystems, name, staticmethod(getattr(self, name)))
+
+    def create(self, path, compression_type):
+        remote = self
+
+        class Stream:
+            def write(self, data):
+                remote.files[path] = remote.files.get(path, b"") + data
+
+            def close(self):
+                remote.files.setdefault(path, b"")
+
+        return Stream()
+
+    def rename(self, sources, targets):
+        if targets[0] in self.files:
+            raise BeamIOError("exists", {})
+        self.files[targets[0]] = self.files.pop(sources[0])
+
+    def delete(self, paths):
+        if self.files.pop(paths[0], None) is None:
+            raise BeamIOError("absent", {})
+
+    def exists(self, path):
+        return path in self.files
+
+    def checksum(self, path):
+        return "md5-of-it"
+
+
+@pytest.fixture
+def remote(monkeypatch):
+    remote = Remote()
+    remote.install(monkeypatch)
+    return remote
+
+
+def test_remote_target_is_replaced(remote):
+    for content in (b"old", b"new"):
+        storage.write_atomically("hdfs://host/a", content)
+    assert remote.files == {"hdfs://host/a": b"new"}
+
+
+def test_remote_rename_that_fails_for_good_is_an_error(remote, monkeypatch):
+    def fail(sources, targets):
+        raise BeamIOError("no permission", {})
+
+    monkeypatch.setattr(FileSystems, "rename", staticmethod(fail))
+    with pytest.raises(OSError, match="no permission"):
+        storage.write_atomically("hdfs://host/a", b"new")
+    assert remote.files == {}
+
+
+def test_remote_delete_is_repeatable(remote):
+    remote.files["hdfs://host/a"] = b""
+    storage.delete(["hdfs://host/a", "hdfs://host/a"])
+    assert remote.files == {}
+
+
+def test_remote_checksum_names_the_scheme(remote):
+    assert storage.checksum("gs://bucket/a") == "gs:md5-of-it"

@@ -1,0 +1,103 @@
+"""Decide: the one place that turns annotations into a reason to drop a document."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from glotmill.schemas import recipe
+from glotmill.schemas.tables import DROP_REASON
+from glotmill.transforms.batches import with_columns
+
+Mask = pa.Array
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Documents that `applies` marks are dropped for `reason`."""
+
+    reason: str
+    reads: tuple[str, ...]
+    applies: Callable[[pa.RecordBatch], Mask]
+
+
+def _rule(reason: str, column: str, function: Callable[..., Mask], value: object) -> Rule:
+    return Rule(reason, (column,), lambda batch: function(batch.column(column), value))
+
+
+def drop_rules(options: recipe.Recipe, source: recipe.Source) -> list[Rule]:
+    """The rules for one source, in order: the first that applies is the reason given.
+
+    Code has no language and no line that may not repeat, so only the rules on length hold.
+    """
+    filters = options.filters
+    rules = [
+        _rule("empty", "num_characters", pc.equal, 0),
+        _rule("too_short", "num_characters", pc.less, filters.min_characters),
+        _rule("too_long", "num_characters", pc.greater, filters.max_characters),
+    ]
+    if source.category == "code":
+        return rules
+    rules += [
+        _rule("unknown_language_code", "verdict", pc.equal, "unknown_code"),
+        _rule("no_letters", "num_letters", pc.equal, 0),
+        _rule("mixed_scripts", "script_share", pc.less, pa.scalar(options.script.min_share, "f4")),
+        _rule(
+            "repeated_lines", "repeated_line_share", pc.greater, filters.max_repeated_line_share
+        ),
+        _rule(
+            "repeated_ngrams", "repeated_ngram_share", pc.greater, filters.max_repeated_ngram_share
+        ),
+    ]
+    if options.identify.on_mismatch == "drop":
+        rules.append(_rule("language_mismatch", "verdict", pc.equal, "contradicted"))
+    if options.identify.on_unidentified == "drop":
+        rules.append(_rule("unidentified_language", "verdict", pc.equal, "unidentified"))
+        rules.append(
+            Rule("too_short_to_identify", ("verdict", "declared_label"), _undeclared_and_short)
+        )
+    return rules
+
+
+def _undeclared_and_short(batch: pa.RecordBatch) -> Mask:
+    short = pc.equal(batch.column("verdict"), "too_short")
+    return pc.and_(short, pc.is_null(batch.column("declared_label")))
+
+
+class DecideDrops:
+    """Annotator that adds `drop_reason`: null for documents that are kept.
+
+    A reason that a custom filter has given stands unless a rule here gives one first.
+    """
+
+    name = "decide"
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        """Takes the rules, in order of precedence."""
+        self._rules = tuple(rules)
+
+    @property
+    def reads(self) -> Sequence[str]:
+        """Every column a rule looks at."""
+        return sorted({name for rule in self._rules for name in rule.reads})
+
+    @property
+    def adds(self) -> Sequence[pa.Field]:
+        """The column it appends."""
+        return [DROP_REASON]
+
+    def setup(self) -> None:
+        """Nothing to load."""
+
+    def annotate(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Appends `drop_reason`."""
+        given = DROP_REASON.name in batch.schema.names
+        reason = (
+            batch.column(DROP_REASON.name) if given else pa.nulls(batch.num_rows, pa.string())
+        )
+        for rule in reversed(self._rules):
+            reason = pc.if_else(rule.applies(batch), pa.scalar(rule.reason), reason)
+        return with_columns(batch, [DROP_REASON], [reason])

@@ -1,0 +1,219 @@
+"""Normalise: repairs of the text that change no meaning.
+
+What is changed: mojibake and stray HTML entities (ftfy), canonical composition (NFC), line ends,
+runs of blanks, control characters. What is not: quotation marks, full-width forms, ligatures,
+joiners, marks, zero-width spaces (they part words in Khmer, Lao and Thai), directional marks.
+"""
+
+from __future__ import annotations
+
+import enum
+import html
+import re
+import unicodedata
+from collections.abc import Sequence
+
+import ftfy
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+from ftfy.badness import BADNESS_RE
+
+from glotmill.schemas import recipe
+from glotmill.schemas.tables import ANNOTATIONS
+from glotmill.transforms.batches import with_columns
+
+Mask = npt.NDArray[np.bool_]
+
+_FTFY = ftfy.TextFixerConfig(
+    unescape_html="auto",
+    fix_latin_ligatures=False,
+    fix_character_width=False,
+    uncurl_quotes=False,
+    fix_line_breaks=False,
+    fix_surrogates=False,
+    remove_control_chars=False,
+    normalization=None,
+)
+
+# C0 and C1 controls but tab, line feed and the line ends handled before; byte order marks;
+# interlinear annotation; noncharacters. Joiners (U+200C, U+200D), U+200B and bidi marks stay.
+_CONTROL = "\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ufeff\ufff9-\ufffb\ufffe\uffff"
+# Blanks that are nothing but a gap. Left alone: U+202F, which Mongolian spells suffixes with,
+# U+1680, the stem line of Ogham, U+3000, and U+200B, which parts words in Khmer, Lao and Thai.
+_BLANK = " \t\x0b\x0c\u00a0\u2000-\u200a\u205f"
+_LINE_END = "\r\x85\u2028\u2029"
+
+_CONTROL_RE = re.compile(f"[{_CONTROL}]")
+_LINE_END_RE = re.compile("\r\n|[\r\x85\u2028\u2029]")
+_BLANKS_RE = re.compile(f"[{_BLANK}]{{2,}}|[{_BLANK[1:]}]")
+_MARGIN_RE = re.compile(r" ?\n ?")
+_EMPTY_LINES_RE = re.compile(r"\n{3,}")
+_TAG_RE = re.compile(r"<!--.*?-->|<[!?/]?[A-Za-z][^<>]*>", re.DOTALL)
+
+
+class Change(enum.IntFlag):
+    """What normalisation did to a text."""
+
+    ENCODING = 1
+    UNICODE = 2
+    CONTROL = 4
+    WHITESPACE = 8
+    MARKUP = 16
+
+
+def _without_verbose(pattern: str) -> str:
+    """A pattern in Python's verbose syntax, in plain syntax."""
+    plain: list[str] = []
+    in_class = in_comment = False
+    previous = ""
+    for char in pattern:
+        if in_comment:
+            in_comment = char != "\n"
+        elif previous == "\\":
+            plain.append(char)
+            char = ""
+        elif in_class or char not in " \t\n\r\v\f#":
+            in_class = (in_class or char == "[") and not (in_class and char == "]")
+            plain.append(char)
+        else:
+            in_comment = char == "#"
+        previous = char
+    return "".join(plain)
+
+
+def _gate_pattern() -> str:
+    """An RE2 pattern that matches whenever ftfy, as configured here, could change a line.
+
+    ftfy repairs an encoding only where its badness expression matches, entities only where there
+    is an ampersand, terminal escapes only after ESC. RE2 knows \\w and \\s in ASCII alone, so both
+    become "any character": the gate may let too much through, never too little.
+    """
+    bad = _without_verbose(BADNESS_RE.pattern).replace(r"\w", ".").replace(r"\s", ".")
+    return f"(?sm)[&\x1b]|{bad}"
+
+
+_FTFY_GATE = _gate_pattern()
+_SPACING_GATE = (
+    f"[{_CONTROL}{_LINE_END}{_BLANK[1:]}]|  | \n|\n |\n\n\n|^[ \n]|[ \n]$"  # as the repairs below
+)
+
+
+def fix_encoding(text: str) -> str:
+    """Repairs mojibake and entities line by line.
+
+    >>> fix_encoding("Ã‰galitÃ© &amp; fraternitÃ©")
+    'Égalité & fraternité'
+    """
+    return ftfy.fix_text(text, _FTFY)
+
+
+def fix_whitespace(text: str) -> str:
+    """One kind of line end, no runs of blanks, at most one empty line in a row.
+
+    >>> fix_whitespace("  a\\t b \\r\\n\\r\\n\\r\\n\\r\\n c ")
+    'a b\\n\\nc'
+    """
+    text = _BLANKS_RE.sub(" ", _LINE_END_RE.sub("\n", text))
+    return _EMPTY_LINES_RE.sub("\n\n", _MARGIN_RE.sub("\n", text)).strip(" \n")
+
+
+def remove_control_characters(text: str) -> str:
+    """Removes control characters that are not white space.
+
+    >>> remove_control_characters("a\\x00b\\u200dc")
+    'ab\\u200dc'
+    """
+    return _CONTROL_RE.sub("", text)
+
+
+def strip_markup(text: str) -> str:
+    """Removes tags and comments of XML and HTML and decodes entities.
+
+    >>> strip_markup("<p>caf&eacute;<br/>noir</p>")
+    ' café noir '
+    """
+    return html.unescape(_TAG_RE.sub(" ", text))
+
+
+class NormaliseText:
+    """Annotator that replaces `text` by its normal form and notes what changed."""
+
+    name = "normalise"
+    reads: Sequence[str] = ("text",)
+
+    def __init__(
+        self, options: recipe.Normalise, *, strip_markup: bool = False, code: bool = False
+    ) -> None:
+        """Takes the recipe's options.
+
+        Args:
+            options: which repairs to do.
+            strip_markup: remove tags first.
+            code: the text is source code, whose entities, blanks and code points are its own:
+                control characters alone are removed.
+        """
+        self._ftfy = options.ftfy and not code
+        self._whitespace = options.whitespace and not code
+        self._control = options.control_characters
+        self._nfc = options.unicode == "NFC" and not code
+        self._markup = strip_markup
+
+    @property
+    def adds(self) -> Sequence[pa.Field]:
+        """The columns it appends."""
+        return ANNOTATIONS["normalise"]
+
+    def setup(self) -> None:
+        """Nothing to load."""
+
+    def annotate(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Replaces `text`; only rows that a repair could change leave Arrow."""
+        text = batch.column("text")
+        garbled, spaced, composed = self._suspects(text)
+        changes = np.zeros(batch.num_rows, np.uint8)
+        suspects = np.flatnonzero(garbled | spaced | composed)
+        if suspects.size:
+            texts = text.to_pylist()
+            for row in suspects:
+                texts[row], changes[row] = self._repair(texts[row], garbled[row], spaced[row])
+            if changes.any():
+                text = pa.array(texts, pa.string())
+        fields = [batch.schema.field("text"), *self.adds]
+        return with_columns(batch, fields, [text, pa.array(changes)])
+
+    def _suspects(self, text: pa.Array) -> tuple[Mask, Mask, Mask]:
+        """Rows that repairs of markup and encoding, of spacing, and composition could change."""
+        none = np.zeros(len(text), bool)
+        garbled = _matches(text, _FTFY_GATE) if self._ftfy else none
+        spacing = self._whitespace or self._control
+        return (
+            garbled | self._markup,
+            _matches(text, _SPACING_GATE) if spacing else none,
+            ~np.asarray(pc.string_is_ascii(text)) if self._nfc else none,
+        )
+
+    def _repair(self, text: str, garbled: bool, spaced: bool) -> tuple[str, int]:
+        """The normal form of one text, and the changes made to it, as bits of `Change`."""
+        changes = 0
+        for wanted, change, repair in (
+            (garbled and self._markup, Change.MARKUP, strip_markup),
+            (garbled and self._ftfy, Change.ENCODING, fix_encoding),
+            # What came out of markup or an entity may need the repairs below.
+            ((garbled or spaced) and self._control, Change.CONTROL, remove_control_characters),
+            ((garbled or spaced) and self._whitespace, Change.WHITESPACE, fix_whitespace),
+            (self._nfc, Change.UNICODE, compose),
+        ):
+            if wanted and (repaired := repair(text)) != text:
+                text, changes = repaired, changes | change
+        return text, changes
+
+
+def compose(text: str) -> str:
+    """The text in Unicode normalisation form C."""
+    return text if unicodedata.is_normalized("NFC", text) else unicodedata.normalize("NFC", text)
+
+
+def _matches(text: pa.Array, pattern: str) -> Mask:
+    return np.asarray(pc.match_substring_regex(text, pattern))

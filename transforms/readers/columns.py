@@ -1,0 +1,123 @@
+"""Columns of Arrow batches by dotted name, and their values as strings."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.types as pt
+
+
+@dataclass(frozen=True)
+class Column:
+    """Where a column lies.
+
+    Attributes:
+        names: The top-level field, then the fields of structs below it.
+        type: Its type.
+    """
+
+    names: tuple[str, ...]
+    type: pa.DataType
+
+    @property
+    def path(self) -> str:
+        """The name that Parquet's reader selects it by."""
+        return ".".join(self.names)
+
+    def of(self, batch: pa.RecordBatch) -> pa.Array:
+        """Return the column's values; those inside a null struct are null."""
+        array = batch.column(self.names[0])
+        for name in self.names[1:]:
+            array = pc.struct_field(array, name)
+        return array
+
+
+def find_column(schema: pa.Schema, name: str) -> Column | None:
+    """Find a column: one of that very name, else one inside structs by its dotted path."""
+    if name in schema.names:
+        return Column((name,), schema.field(name).type)
+    first, *rest = name.split(".")
+    if not rest or first not in schema.names:
+        return None
+    column_type = schema.field(first).type
+    for part in rest:
+        if not pt.is_struct(column_type) or column_type.get_field_index(part) < 0:
+            return None
+        column_type = column_type.field(part).type
+    return Column((first, *rest), column_type)
+
+
+def column_names(schema: pa.Schema) -> tuple[str, ...]:
+    """Return the names of all columns, those inside structs dotted."""
+    return tuple(name for field in schema for name in _names(field, ""))
+
+
+def _names(field: pa.Field, prefix: str) -> Iterator[str]:
+    name = prefix + field.name
+    yield name
+    if pt.is_struct(field.type):
+        for i in range(field.type.num_fields):
+            yield from _names(field.type.field(i), name + ".")
+
+
+def is_string(column_type: pa.DataType) -> bool:
+    """Return whether values are declared as strings."""
+    return bool(
+        pt.is_string(column_type)
+        or pt.is_large_string(column_type)
+        or pt.is_string_view(column_type)
+    )
+
+
+def is_bytes(column_type: pa.DataType) -> bool:
+    """Return whether values are bytes."""
+    return bool(
+        pt.is_binary(column_type)
+        or pt.is_large_binary(column_type)
+        or pt.is_binary_view(column_type)
+        or pt.is_fixed_size_binary(column_type)
+    )
+
+
+def holds_text(column_type: pa.DataType) -> bool:
+    """Return whether a column can be the text: strings, bytes, or a dictionary of these."""
+    if pt.is_dictionary(column_type):
+        return holds_text(column_type.value_type)
+    return is_string(column_type) or is_bytes(column_type)
+
+
+def to_bytes(array: pa.Array) -> pa.Array:
+    """Return a column for which `holds_text` is true as binary."""
+    if pt.is_dictionary(array.type):
+        array = array.dictionary_decode()
+    return array.cast(pa.binary())
+
+
+def to_strings(array: pa.Array) -> pa.Array:
+    """Return any column as strings.
+
+    Bytes that are no UTF-8 are replaced; numbers, lists and structs become JSON text; times and
+    decimals are written as Arrow writes them.
+    """
+    if pt.is_dictionary(array.type):
+        array = array.dictionary_decode()
+    if holds_text(array.type):
+        return _decode(to_bytes(array))
+    if pt.is_nested(array.type) or pt.is_floating(array.type):
+        values = [_json(value) for value in array.to_pylist()]
+        return pa.array(values, pa.string())
+    return array.cast(pa.string())
+
+
+def _decode(array: pa.Array) -> pa.Array:
+    try:
+        return array.cast(pa.string())
+    except pa.ArrowInvalid:
+        values = [value and value.decode("utf-8", "replace") for value in array.to_pylist()]
+        return pa.array(values, pa.string())
+
+
+def _json(value: object) -> str | None:
+    return None if value is None else orjson.dumps(value, default=str).decode()

@@ -1,0 +1,191 @@
+"""JSON lines: one object a line, strictly."""
+
+from collections.abc import Iterator
+from typing import cast
+
+import orjson
+import pyarrow as pa
+from glotmill.transforms.readers.decompress import ByteStream
+from glotmill.transforms.readers.lines import read_lines
+from glotmill.transforms.readers.records import (
+    ReadBatch,
+    ReadOptions,
+    Reject,
+    excerpt,
+    locate_invalid_utf8,
+)
+from glotmill.transforms.readers.sniff import BOM
+
+Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+
+_NUM_KEYS_SHOWN = 20
+
+
+class RecordProblem(Exception):  # noqa: N818
+    """A line that is no usable record.
+
+    Attributes:
+        reason: The reject's reason.
+        detail: What is wrong.
+    """
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(reason, detail)
+        self.reason = reason
+        self.detail = detail
+
+
+def read_jsonl(
+    stream: ByteStream, start: int, end: int | None, options: ReadOptions
+) -> Iterator[ReadBatch]:
+    """Read the objects of lines that are not blank.
+
+    The last of repeated keys counts. An empty text is a record; one that is null or absent is
+    rejected as ``missing_field``. Other reasons are ``invalid_json``, ``not_an_object``,
+    ``wrong_type`` and ``invalid_utf8`` (lone surrogate escapes are that too), besides those of
+    `read_lines`.
+    """
+    batch = _Batch(options)
+    blocks = read_lines(stream, start=start, end=end, max_record_bytes=options.max_record_bytes)
+    for block in blocks:
+        batch.rejects += block.rejects
+        lines = block.without_blank_lines()
+        for offset, line in zip(lines.offsets.tolist(), lines.lines, strict=True):
+            batch.add(offset, line)
+            if batch.is_full:
+                yield batch.take()
+    if batch.texts or batch.rejects:
+        yield batch.take()
+
+
+class _Batch:
+    """Records on their way to Arrow."""
+
+    def __init__(self, options: ReadOptions) -> None:
+        self._options = options
+        self._key = options.text_column
+        self._paths = list(options.extra_columns.values())
+        self._clear()
+
+    def _clear(self) -> None:
+        self.texts: list[str] = []
+        self.rejects: list[Reject] = []
+        self._offsets: list[int] = []
+        self._extra: list[list[str | None]] = [[] for _ in self._paths]
+        self._num_bytes = 0
+
+    @property
+    def is_full(self) -> bool:
+        return (
+            self._num_bytes >= self._options.max_bytes
+            or len(self.texts) >= self._options.max_rows
+            or len(self.rejects) >= self._options.max_rows
+        )
+
+    def add(self, offset: int, line: bytes) -> None:
+        """Parse a line into a row or a reject."""
+        try:
+            record = parse_object(line, offset)
+            text = record.get(self._key)
+            if type(text) is not str:
+                text = text_of(record, self._key)
+        except RecordProblem as problem:
+            self.rejects.append(Reject(offset, problem.reason, problem.detail, excerpt(line)))
+            return
+        self.texts.append(text)
+        self._offsets.append(offset)
+        self._num_bytes += len(line)
+        for column, path in zip(self._extra, self._paths, strict=True):
+            column.append(as_string(look_up(record, path)))
+
+    def take(self) -> ReadBatch:
+        """Return what was added since the last time."""
+        columns = [pa.array(self.texts, pa.string()), pa.array(self._offsets, pa.int64())]
+        columns += [pa.array(column, pa.string()) for column in self._extra]
+        records = pa.RecordBatch.from_arrays(columns, schema=self._options.schema)
+        rejects = sorted(self.rejects, key=lambda reject: reject.offset)
+        self._clear()
+        return ReadBatch(records, rejects)
+
+
+def parse_object(line: bytes, offset: int) -> dict[str, Json]:
+    """Parse one line.
+
+    Args:
+        line: The line, without its end.
+        offset: Where it starts, for the message.
+
+    Raises:
+        RecordProblem: If it is no JSON object.
+    """
+    try:
+        value = cast(Json, orjson.loads(line))
+    except orjson.JSONDecodeError as error:
+        if line.startswith(BOM):  # left over where files were concatenated
+            return parse_object(line[len(BOM) :], offset + len(BOM))
+        raise _syntax_problem(line, offset, error) from None
+    if type(value) is dict:
+        return value
+    raise RecordProblem("not_an_object", f"the line is {_kind(value)}, not an object")
+
+
+def _syntax_problem(line: bytes, offset: int, error: orjson.JSONDecodeError) -> RecordProblem:
+    if detail := locate_invalid_utf8(line, offset):
+        return RecordProblem("invalid_utf8", detail)
+    detail = f"{error.msg} (at character {error.pos} of the record)"
+    if "surrogate" in error.msg:
+        return RecordProblem("invalid_utf8", f"half of a surrogate pair: {detail}")
+    return RecordProblem("invalid_json", detail)
+
+
+def text_of(record: dict[str, Json], key: str) -> str:
+    """Return the text of an object.
+
+    Raises:
+        RecordProblem: If there is none, or if it is no string.
+    """
+    text = look_up(record, key)
+    if type(text) is str:
+        return text
+    if text is None:
+        state = "is null" if key in record else "is missing or null" if "." in key else "is missing"
+        raise RecordProblem("missing_field", f"{key!r} {state}; keys: {_names(record)}")
+    raise RecordProblem("wrong_type", f"{key!r} is {_kind(text)}, not a string")
+
+
+def look_up(record: dict[str, Json], path: str) -> Json:
+    """Return the value under a key, or under a dotted path if no key has that very name.
+
+    >>> look_up({"meta": {"url": "https://example.org"}}, "meta.url")
+    'https://example.org'
+    """
+    if path in record or "." not in path:
+        return record.get(path)
+    value: Json = record
+    for name in path.split("."):
+        value = value.get(name) if type(value) is dict else None
+    return value
+
+
+def as_string(value: Json) -> str | None:
+    """Return a string as it is, null as None, and any other value as JSON text.
+
+    >>> as_string(7), as_string(True), as_string(["a"])
+    ('7', 'true', '["a"]')
+    """
+    if value is None or type(value) is str:
+        return value
+    return orjson.dumps(value).decode()
+
+
+def _kind(value: Json) -> str:
+    if value is None:
+        return "null"
+    kinds = {dict: "an object", list: "a list", str: "a string", bool: "a boolean"}
+    return kinds.get(type(value), "a number")
+
+
+def _names(record: dict[str, Json]) -> str:
+    names = [repr(name) for name in list(record)[:_NUM_KEYS_SHOWN]]
+    more = len(record) - len(names)
+    return (", ".join(names) or "none") + (f" and {more} more" if more else "")

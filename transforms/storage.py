@@ -1,0 +1,297 @@
+"""Files by path or URI, through Beam's ``FileSystems``.
+
+Every path may be local or any URI that an installed Beam file system knows. What is added: raw
+bytes always, sorted matches that are never silently empty, whole files or none, and checksums.
+Patterns are Beam's everywhere: ``*`` stays inside a folder, ``**`` crosses folders.
+"""
+
+import difflib
+import hashlib
+import os
+import shutil
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import PurePath
+from types import TracebackType
+from typing import BinaryIO, cast
+
+import xxhash
+from apache_beam.io.filesystem import BeamIOError, CompressionTypes
+from apache_beam.io.filesystems import FileSystems
+from typing_extensions import Buffer, Self
+
+_CHUNK = 1 << 20
+_NUM_HINTS = 5
+_TEMPORARY_SUFFIX = ".glotmill-tmp"
+
+
+@dataclass(frozen=True)
+class InputFile:
+    """A file that exists: its path as Beam spells it, and its size in bytes."""
+
+    path: str
+    size: int
+
+
+class NothingMatched(LookupError):  # noqa: N818
+    """A pattern matched no file; ``hint`` says what exists near it, where that can be told."""
+
+    def __init__(self, pattern: str, hint: str = "") -> None:
+        super().__init__(pattern, hint)
+        self.pattern, self.hint = pattern, hint
+
+    def __str__(self) -> str:
+        return f"no file matches {self.pattern!r}" + (f"; {self.hint}" if self.hint else "")
+
+
+def scheme(path: str) -> str | None:
+    """Return the URI scheme of a path, or None for a local one.
+
+    >>> scheme("gs://bucket/a.jsonl"), scheme("data/a.jsonl")
+    ('gs', None)
+    """
+    return cast("str | None", FileSystems.get_scheme(path))
+
+
+def is_local(path: str) -> bool:
+    """Return whether a path lies on this machine's file system."""
+    return scheme(path) is None
+
+
+def open_input(path: str) -> BinaryIO:
+    """Open a file for reading its bytes as they are stored; nothing is decompressed.
+
+    Raises:
+        OSError: If the file cannot be opened.
+        ValueError: If no installed file system knows the scheme.
+    """
+    plain = CompressionTypes.UNCOMPRESSED
+    return cast(BinaryIO, FileSystems.open(path, compression_type=plain))
+
+
+def read_bytes(path: str) -> bytes:
+    """Return the whole content of a file."""
+    with open_input(path) as stream:
+        return stream.read()
+
+
+def exists(path: str) -> bool:
+    """Return whether a file, or a folder where the file system has them, exists."""
+    return bool(FileSystems.exists(path))
+
+
+def match(pattern: str) -> list[InputFile]:
+    """Return the files that match a pattern, sorted by path, without `atomic_writer`'s temporaries.
+
+    The path of an existing file is that file, even if it holds glob characters.
+
+    Raises:
+        NothingMatched: If there is no such file; the message names what is near.
+        OSError: If the listing fails.
+        ValueError: If no installed file system knows the scheme.
+    """
+    files = _match_local(pattern) if is_local(pattern) else _match_with_beam(pattern)
+    files = [file for file in files if not file.path.endswith(_TEMPORARY_SUFFIX)]
+    if not files:
+        raise NothingMatched(pattern, _hint(pattern) if is_local(pattern) else "")
+    return sorted(files, key=lambda file: file.path)
+
+
+def _match_local(pattern: str) -> list[InputFile]:
+    if os.path.isfile(pattern):
+        return [InputFile(pattern, os.path.getsize(pattern))]
+    # Beam lists the folder before the first wildcard and finds nothing in "" (2.77).
+    prefix = "" if pattern.startswith(("/", "./", "../")) else "./"
+    files = [file for file in _match_with_beam(prefix + pattern) if os.path.isfile(file.path)]
+    return [InputFile(file.path.removeprefix(prefix), file.size) for file in files]
+
+
+def _match_with_beam(pattern: str) -> list[InputFile]:
+    (result,) = FileSystems.match([pattern])
+    return [InputFile(meta.path, meta.size_in_bytes) for meta in result.metadata_list]
+
+
+def _hint(pattern: str) -> str:
+    """Say what exists near a local pattern: the nearest folder and names like the one wanted."""
+    if os.path.isdir(pattern):
+        return f"it is a folder; did you mean {os.path.join(pattern, '*')!r}?"
+    parent = PurePath(pattern).parent
+    while not os.path.isdir(parent) and parent != parent.parent:
+        parent = parent.parent
+    names = sorted(name for name in os.listdir(parent) if not name.endswith(_TEMPORARY_SUFFIX))
+    wanted = PurePath(os.path.relpath(pattern, parent)).parts[0]
+    near = difflib.get_close_matches(wanted, names, n=_NUM_HINTS, cutoff=0.5)
+    shown = ", ".join(near or names[:_NUM_HINTS]) or "nothing"
+    more = "" if near or len(names) <= _NUM_HINTS else f" and {len(names) - _NUM_HINTS} more"
+    kind = "has names like it" if near else "holds"
+    return f"the nearest existing folder, {str(parent)!r}, {kind}: {shown}{more}"
+
+
+def make_directories(path: str) -> None:
+    """Make a folder and its parents; one that exists is left alone."""
+    if is_local(path):
+        os.makedirs(path, exist_ok=True)
+    elif not exists(path):
+        FileSystems.mkdirs(path)
+
+
+def delete(paths: Iterable[str]) -> None:
+    """Delete files, and folders with all they hold; one that is not there is no error.
+
+    Local names are taken literally: no character is a wildcard.
+
+    Raises:
+        OSError: If something is still there afterwards.
+    """
+    for path in paths:
+        if not is_local(path):
+            _delete_remote(path)
+        elif os.path.isdir(path) and not os.path.islink(path):
+            shutil.rmtree(path)
+        elif os.path.lexists(path):
+            os.remove(path)
+
+
+def _delete_remote(path: str) -> None:
+    try:
+        FileSystems.delete([path])
+    except BeamIOError:
+        if exists(path):
+            raise
+
+
+def checksum(path: str) -> str:
+    """Return a checksum of a file's content, prefixed with how it was made.
+
+    Locally it is ``xxh3:`` and the XXH3-128 of the content, read in a stream. Elsewhere it is the
+    scheme and what the file system stores (``gs:``, an MD5 or CRC32C), without reading the file.
+    """
+    if not is_local(path):
+        return f"{scheme(path)}:{FileSystems.checksum(path)}"
+    digest = xxhash.xxh3_128()
+    with open_input(path) as stream:
+        while chunk := stream.read(_CHUNK):
+            digest.update(chunk)
+    return f"xxh3:{digest.hexdigest()}"
+
+
+def write_atomically(path: str, content: bytes) -> str:
+    """Write a whole file so that it is seen complete or not at all; return its SHA-256."""
+    with atomic_writer(path) as writer:
+        writer.write(content)
+    return writer.sha256
+
+
+def atomic_writer(path: str) -> "AtomicWriter":
+    """Open a file that appears under its name only when the ``with`` block ends well.
+
+    >>> import tempfile
+    >>> path = os.path.join(tempfile.mkdtemp(), "greeting.txt")
+    >>> with atomic_writer(path) as writer:
+    ...     _ = writer.write(b"sannu")
+    >>> writer.num_bytes, read_bytes(path)
+    (5, b'sannu')
+    """
+    return AtomicWriter(path)
+
+
+class AtomicWriter:
+    """A sink that writes to a temporary name beside its target and renames at the end.
+
+    It is enough of a file for the Parquet and IPC writers of Arrow. These may close it; the rename
+    waits for the end of the ``with`` block. Attempts at one target never share a temporary name,
+    so a retry is safe. Nothing is forced to the disk (fsync): manifests carry size and SHA-256.
+    """
+
+    mode = "wb"
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.num_bytes = 0
+        self._temporary = _temporary_name(path)
+        self._digest = hashlib.sha256()
+        self._stream: BinaryIO | None = None
+
+    @property
+    def sha256(self) -> str:
+        """The SHA-256 of what was written so far, in hexadecimal."""
+        return self._digest.hexdigest()
+
+    @property
+    def closed(self) -> bool:
+        """Whether the sink takes no more bytes."""
+        return self._stream is None
+
+    def __enter__(self) -> Self:
+        # Beam makes the folder of a local file.
+        plain = CompressionTypes.UNCOMPRESSED
+        self._stream = cast(BinaryIO, FileSystems.create(self._temporary, compression_type=plain))
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        try:
+            self.close()
+            if kind is None:
+                _replace(self._temporary, self.path)
+        except BaseException:
+            delete([self._temporary])
+            raise
+        if kind is not None:
+            delete([self._temporary])
+
+    def write(self, data: Buffer) -> int:
+        """Append bytes; return how many."""
+        if self._stream is None:
+            raise ValueError(f"{self.path} is not open for writing")
+        content = data if isinstance(data, bytes) else bytes(data)
+        self._stream.write(content)
+        self._digest.update(content)
+        self.num_bytes += len(content)
+        return len(content)
+
+    def flush(self) -> None:
+        """Do nothing: nobody may see the file before it is whole."""
+
+    def close(self) -> None:
+        """Take no more bytes. The file gets its name when the ``with`` block ends."""
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            stream.close()
+
+    def tell(self) -> int:
+        """Return the number of bytes written so far."""
+        return self.num_bytes
+
+    def writable(self) -> bool:
+        """Return whether bytes can be written."""
+        return not self.closed
+
+
+def _temporary_name(path: str) -> str:
+    """Name a temporary file in the target's folder that no other attempt uses."""
+    folder, slash, name = path.rpartition("/")
+    return f"{folder}{slash}.{name}.{os.getpid()}-{uuid.uuid4().hex}{_TEMPORARY_SUFFIX}"
+
+
+def _replace(source: str, target: str) -> None:
+    """Rename a file over a target that may exist.
+
+    Object stores overwrite. HDFS refuses to: there the old file goes first, and for a moment
+    neither is seen.
+    """
+    if is_local(target):
+        os.replace(source, target)
+        return
+    try:
+        FileSystems.rename([source], [target])
+    except BeamIOError:
+        if not (exists(source) and exists(target)):
+            raise
+        FileSystems.delete([target])
+        FileSystems.rename([source], [target])

@@ -1,0 +1,133 @@
+"""Tables as files: Parquet with fixed settings, written under a temporary name and renamed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from types import TracebackType
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from glotmill.schemas.manifest import FileEntry
+from glotmill.transforms import storage
+
+# Level 3 is zstd's default. Fixed here, as the bytes are promised to be the same everywhere.
+_COMPRESSION_LEVEL = 3
+# Columns of few distinct values; the text itself and the hashes gain nothing from a dictionary.
+# A row group ends early where its texts are long, so that memory stays bounded.
+_ROW_GROUP_BYTES = 64 * 2**20
+_NO_DICTIONARY = frozenset({"text", "content_hash", "excerpt", "url", "external_id"})
+
+
+class TableWriter:
+    """Writes record batches to one Parquet file; no file appears where no row was written.
+
+    Used as a context manager: on leaving it the file is complete and renamed, or gone.
+    """
+
+    def __init__(
+        self, root: str, path: str, schema: pa.Schema, *, row_group_rows: int = 10_000
+    ) -> None:
+        """Prepares a writer.
+
+        Args:
+            root: the output directory.
+            path: of the file, relative to it.
+            schema: of the batches.
+            row_group_rows: rows in a row group.
+        """
+        self._target = f"{root}/{path}"
+        self._path = path
+        self._schema = schema
+        self._row_group_rows = row_group_rows
+        self._pending: list[pa.RecordBatch] = []
+        self._num_pending = 0
+        self._num_pending_bytes = 0
+        self._num_rows = 0
+        self._sink: storage.AtomicWriter | None = None
+        self._writer: pq.ParquetWriter | None = None
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Appends rows."""
+        if not batch.num_rows:
+            return
+        self._pending.append(batch)
+        self._num_pending += batch.num_rows
+        self._num_pending_bytes += batch.nbytes
+        self._num_rows += batch.num_rows
+        while self._num_pending >= self._row_group_rows:
+            self._write_group(self._row_group_rows)
+        if self._num_pending_bytes >= _ROW_GROUP_BYTES:
+            self._write_group(self._num_pending)
+
+    def _write_group(self, num_rows: int) -> None:
+        table = pa.Table.from_batches(self._pending, schema=self._schema)
+        if self._writer is None:
+            self._sink = storage.atomic_writer(self._target)
+            self._sink.__enter__()
+            self._writer = pq.ParquetWriter(
+                self._sink,
+                self._schema,
+                compression="zstd",
+                compression_level=_COMPRESSION_LEVEL,
+                use_dictionary=[n for n in self._schema.names if n not in _NO_DICTIONARY],
+                write_statistics=[n for n in self._schema.names if n not in _NO_DICTIONARY],
+            )
+        self._writer.write_table(table.slice(0, num_rows), row_group_size=num_rows)
+        self._pending = table.slice(num_rows).to_batches()
+        self._num_pending = table.num_rows - min(num_rows, table.num_rows)
+        self._num_pending_bytes = sum(batch.nbytes for batch in self._pending)
+
+    def __enter__(self) -> TableWriter:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if error is None and self._num_pending:
+            self._write_group(self._num_pending)
+        if self._writer is not None and self._sink is not None:
+            if error is None:
+                self._writer.close()
+            self._sink.__exit__(kind, error, trace)
+
+    @property
+    def entries(self) -> list[FileEntry]:
+        """The file written, if there is one."""
+        if self._sink is None:
+            return []
+        return [
+            FileEntry(
+                path=self._path,
+                num_rows=self._num_rows,
+                num_bytes=self._sink.num_bytes,
+                sha256=self._sink.sha256,
+            )
+        ]
+
+
+def write_table(root: str, path: str, table: pa.Table) -> FileEntry:
+    """Writes a small table, even an empty one."""
+    with storage.atomic_writer(f"{root}/{path}") as sink:
+        pq.write_table(table, sink, compression="zstd", compression_level=_COMPRESSION_LEVEL)
+    return FileEntry(
+        path=path, num_rows=table.num_rows, num_bytes=sink.num_bytes, sha256=sink.sha256
+    )
+
+
+def read_batches(
+    path: str, columns: Sequence[str] | None = None, *, batch_rows: int = 2_000
+) -> Iterable[pa.RecordBatch]:
+    """Record batches of a Parquet file, in order."""
+    with storage.open_input(path) as source:
+        file = pq.ParquetFile(source)
+        yield from file.iter_batches(batch_size=batch_rows, columns=columns)
+
+
+def read_table(path: str, columns: Sequence[str] | None = None) -> pa.Table:
+    """A Parquet file as one table."""
+    with storage.open_input(path) as source:
+        return pq.ParquetFile(source).read(columns=columns)

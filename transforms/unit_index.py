@@ -1,0 +1,134 @@
+"""Index of the units: what later stages need to know of each, in one small table.
+
+Workers read it when they start, so that the elements of a pipeline are no more than ordinals and
+nothing large is pickled into the graph.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from glotmill.schemas.lock import Lock
+from glotmill.schemas.manifest import MANIFEST, SUCCESS, FileEntry, Manifest, UnitRecord
+from glotmill.transforms import storage
+from glotmill.transforms.tables import read_batches, read_table, write_table
+
+PATH = "units.parquet"
+
+_SCHEMA = pa.schema(
+    [
+        pa.field("key", pa.string(), nullable=False),
+        pa.field("source", pa.string(), nullable=False),
+        pa.field("category", pa.string(), nullable=False),
+        pa.field("domain", pa.string()),
+        pa.field("licence", pa.string()),
+        pa.field("priority", pa.int32(), nullable=False),
+        # Path of the documents relative to the output; null where none was kept.
+        pa.field("documents", pa.string()),
+        pa.field("num_rows", pa.int64(), nullable=False),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class IndexedUnit:
+    """One unit as later stages see it."""
+
+    ordinal: int
+    key: str
+    source: str
+    category: str
+    domain: str | None
+    licence: str | None
+    priority: int
+    documents: str | None
+    num_rows: int
+
+
+def write_index(root: str, lock: Lock, records: Sequence[UnitRecord]) -> FileEntry:
+    """Writes the index of the lock's units, whose records are given in the same order."""
+    sources = {source.name: source for source in lock.recipe.sources}
+    rows = []
+    for unit, record in zip(lock.units, records, strict=True):
+        source = sources[unit.source]
+        entry = record.file("documents")
+        rows.append(
+            {
+                "key": unit.key,
+                "source": unit.source,
+                "category": source.category,
+                "domain": source.domain,
+                "licence": source.licence,
+                "priority": source.priority,
+                "documents": entry.path if entry else None,
+                "num_rows": record.num_kept,
+            }
+        )
+    return write_table(root, PATH, pa.Table.from_pylist(rows, schema=_SCHEMA))
+
+
+class UnitIndex:
+    """The index in memory, and the documents and removals it leads to."""
+
+    def __init__(self, root: str, removals: Manifest | None = None) -> None:
+        """Reads the index.
+
+        Args:
+            root: the output directory.
+            removals: manifest of `deduplicate`, where removals are wanted.
+        """
+        self._root = root
+        rows = read_table(f"{root}/{PATH}").to_pylist()
+        self.units = tuple(IndexedUnit(ordinal, **row) for ordinal, row in enumerate(rows))
+        self._removals = {entry.path for entry in removals.files} if removals else set()
+
+    def batches(
+        self, unit: IndexedUnit, columns: Sequence[str] | None = None
+    ) -> Iterator[pa.RecordBatch]:
+        """Record batches of a unit's documents, all of them."""
+        if unit.documents is not None:
+            yield from read_batches(f"{self._root}/{unit.documents}", columns)
+
+    def surviving(
+        self, unit: IndexedUnit, columns: Sequence[str] | None = None
+    ) -> Iterator[tuple[pa.RecordBatch, npt.NDArray[np.int64]]]:
+        """Documents of a unit that deduplication leaves, each with the size of its cluster."""
+        removed = np.zeros(unit.num_rows, bool)
+        sizes = np.ones(unit.num_rows, np.int64)
+        removals = self.removals(unit)
+        if removals is not None:
+            rows = removals.column("row").to_numpy()
+            removed[rows] = removals.column("removed").to_numpy()
+            sizes[rows] = removals.column("cluster_size").to_numpy()
+        start = 0
+        for batch in self.batches(unit, columns):
+            end = start + batch.num_rows
+            stays = ~removed[start:end]
+            yield batch.filter(pa.array(stays)), sizes[start:end][stays]
+            start = end
+
+    def removals(self, unit: IndexedUnit) -> pa.Table | None:
+        """The unit's removals, if it has any."""
+        path = removals_path(unit.key)
+        return read_table(f"{self._root}/{path}") if path in self._removals else None
+
+
+def removals_path(key: str) -> str:
+    """Path of a unit's removals, relative to the output."""
+    return f"deduplicate/removals/{key}.parquet"
+
+
+def read_manifest(root: str, folder: str) -> Manifest | None:
+    """The manifest of a stage, or None where the stage is not complete."""
+    prefix = f"{root}/{folder}" if folder else root
+    if not storage.exists(f"{prefix}/{SUCCESS}"):
+        return None
+    try:
+        return Manifest.model_validate_json(storage.read_bytes(f"{prefix}/{MANIFEST}"))
+    except (OSError, ValueError):
+        return None

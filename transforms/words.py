@@ -1,0 +1,158 @@
+"""Words and sentences of a scanned batch, by the rules of the script.
+
+Where a script puts spaces between words, a word is a run of letters, marks and digits (with an
+apostrophe or middle dot between letters, as in UAX #29). Where it does not (Han, Thai, Khmer,
+...), every letter with its marks counts as one word, which is what UAX #29 gives without a
+dictionary; dictionaries would give Thai words of about four letters.
+"""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+import numpy.typing as npt
+
+from glotmill.language_registry.scripts import is_spaced
+from glotmill.language_registry.unicode_tables import (
+    DIGIT,
+    LETTER,
+    MARK,
+    SCRIPT_CODES,
+    SENTENCE_TERMINAL,
+    WHITESPACE,
+)
+from glotmill.transforms.scan import Scan
+
+Bools = npt.NDArray[np.bool_]
+Ints = npt.NDArray[np.int64]
+Hashes = npt.NDArray[np.uint64]
+
+# Apostrophes, middle dot, Hebrew geresh and gershayim: part of a word between two letters.
+_MID_LETTER = np.array([0x27, 0x2019, 0xB7, 0x5F3, 0x5F4], np.uint32)
+_NEWLINE = 0x0A
+
+# An odd multiplier spreads code points over 64 bits; powers of another give each place in a word
+# its own weight. Both are the constants of splitmix64 (Steele et al., OOPSLA 2014).
+_SPREAD = np.uint64(0x9E3779B97F4A7C15)
+_BASE = 0xBF58476D1CE4E5B9
+_PLACES = 1 << 12
+
+
+def shifted_from_next(values: npt.NDArray[np.generic], starts: Ints) -> npt.NDArray[np.generic]:
+    """The value at the next code point of the same document, else zero."""
+    following = np.zeros_like(values)
+    following[:-1] = values[1:]
+    ends = starts[1:][starts[1:] > starts[:-1]]
+    following[ends - 1] = 0
+    return following
+
+
+def shifted_from_previous(values: npt.NDArray[np.generic], starts: Ints) -> npt.NDArray[np.generic]:
+    """The value at the previous code point of the same document, else zero."""
+    before = np.zeros_like(values)
+    before[1:] = values[:-1]
+    before[starts[:-1][starts[:-1] < starts[1:]]] = 0
+    return before
+
+
+@functools.cache
+def _unspaced() -> Bools:
+    """Scripts written without spaces between words, by index into SCRIPT_CODES.
+
+    Katakana is left out: UAX #29 keeps a run of it together.
+    """
+    return np.array([code != "Kana" and not is_spaced(code) for code in SCRIPT_CODES])
+
+
+def word_characters(scan: Scan) -> Bools:
+    """Code points that are part of a word; bool[m]."""
+    letters = (scan.flags & LETTER) != 0
+    joiner = (scan.codepoints | 1) == 0x200D
+    inside = ((scan.flags & (LETTER | MARK | DIGIT)) != 0) | joiner
+    mid = np.flatnonzero(np.isin(scan.codepoints, _MID_LETTER))
+    if mid.size:
+        around = (
+            shifted_from_previous(letters, scan.starts)[mid]
+            & shifted_from_next(letters, scan.starts)[mid]
+        )
+        inside[mid[around]] = True
+    return inside
+
+
+def word_starts(scan: Scan, inside: Bools) -> Bools:
+    """Code points that begin a word; bool[m].
+
+    Args:
+        scan: the scanned batch.
+        inside: what `word_characters` gives.
+    """
+    alone = _unspaced()[scan.scripts] & ((scan.flags & LETTER) != 0)
+    begins = inside & ~shifted_from_previous(inside, scan.starts)
+    if not alone.any():
+        return begins
+    after_alone = shifted_from_previous(alone, scan.starts) & ((scan.flags & MARK) == 0)
+    return begins | alone | (inside & after_alone & ~((scan.codepoints | 1) == 0x200D))
+
+
+def whitespace_word_starts(scan: Scan) -> Bools:
+    """Code points that begin a run without white space; bool[m]."""
+    black = (scan.flags & WHITESPACE) == 0
+    return black & ~shifted_from_previous(black, scan.starts)
+
+
+def sentence_ends(scan: Scan, inside: Bools) -> Bools:
+    """Code points that end a sentence; bool[m].
+
+    A terminator ends one unless a word goes on right behind it (`3.14`, `U.S.`), which only
+    scripts outside ASCII do between sentences; so does the end of a line behind a word.
+    """
+    terminal = (scan.flags & SENTENCE_TERMINAL) != 0
+    next_inside = shifted_from_next(inside, scan.starts)
+    ends = terminal & ~shifted_from_next(terminal, scan.starts)
+    ends &= ~next_inside | (scan.codepoints >= 0x80)
+    last = np.ones(len(ends), bool)
+    last[:-1] = scan.codepoints[1:] == _NEWLINE
+    last[scan.starts[1:][scan.starts[1:] > scan.starts[:-1]] - 1] = True
+    return ends | (last & inside)
+
+
+@functools.cache
+def _weights() -> Hashes:
+    powers = np.full(_PLACES, _BASE, np.uint64)
+    powers[0] = 1
+    return np.cumprod(powers)
+
+
+def word_hashes(scan: Scan, inside: Bools, starts: Ints) -> Hashes:
+    """A 64-bit hash of each word; what stands between words does not enter it.
+
+    Args:
+        scan: the scanned batch.
+        inside: bool[m], word characters.
+        starts: int64[w], positions of the first code points of the words, ascending.
+
+    Returns:
+        uint64[w]. Words longer than 4,096 code points fold onto themselves.
+    """
+    if not starts.size:
+        return np.zeros(0, np.uint64)
+    lengths = np.diff(starts, append=len(scan.codepoints))
+    place = np.arange(starts[0], len(scan.codepoints)) - np.repeat(starts, lengths)
+    terms = scan.codepoints[starts[0] :].astype(np.uint64) * _SPREAD
+    terms ^= terms >> np.uint64(29)
+    terms *= _weights()[place & (_PLACES - 1)]
+    terms[~inside[starts[0] :]] = 0
+    sums = np.add.reduceat(terms, starts - starts[0])
+    return sums ^ (sums >> np.uint64(32))
+
+
+def ngram_hashes(words: Hashes, n: int) -> Hashes:
+    """Hashes of all runs of n words; uint64[w - n + 1]."""
+    if len(words) < n:
+        return np.zeros(0, np.uint64)
+    grams = np.zeros(len(words) - n + 1, np.uint64)
+    for place in range(n):
+        grams = grams * np.uint64(_BASE) + words[place : len(words) - n + 1 + place]
+        grams ^= grams >> np.uint64(31)
+    return grams
