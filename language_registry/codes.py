@@ -12,6 +12,7 @@ from glotmill.language_registry.suggestions import suggest
 from glotmill.language_registry.tables import read_rows
 
 _MODEL_PREFIX = "__label__"
+_PRIVATE_REGION = re.compile(r"aa|q[m-z]|x[a-z]|zz")
 _POSIX = re.compile(r"(?P<tag>[^.@]+)(\.[^@]*)?(@(?P<modifier>.+))?")
 
 
@@ -119,11 +120,15 @@ def _with_subtag(parsed: Parsed, part: str, code: str) -> Parsed:
     if len(part) == 4 and is_script(part) and not parsed.script:
         title = part.title()
         return replace(parsed, script=ALIASES.get(title, title), mapped=title in ALIASES)
-    if part in subtags("region") and not parsed.region:
+    if _is_region(part) and not parsed.region:
         return replace(parsed, region=part.upper())
     if part in subtags("variant") or part in overrides_of("variant"):
         return replace(parsed, variants=(*parsed.variants, part))
     raise UnknownCode(_unknown_part(part, code))
+
+
+def _is_region(part: str) -> bool:
+    return part in subtags("region") or _PRIVATE_REGION.fullmatch(part) is not None
 
 
 def _unknown_language(part: str, code: str) -> str:

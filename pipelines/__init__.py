@@ -1,0 +1,1 @@
+"""Wiring: recipe to Beam graph, engines, stages, the command line."""

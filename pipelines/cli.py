@@ -1,4 +1,7 @@
-"""The command line. Exit codes: 0 done, 1 the run failed, 2 the recipe or the arguments are wrong."""
+"""The command line.
+
+Exit codes: 0 done, 1 the run failed, 2 the recipe or the arguments are wrong.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +15,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-
 from glotmill.schemas.loading import RecipeError, load_recipe
 from glotmill.schemas.recipe import json_schema
+from rich.console import Console
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -83,7 +85,7 @@ def run(
 ) -> None:
     """Run a recipe on this machine; what is done already is skipped."""
     loaded = load_recipe(recipe)
-    from glotmill.pipelines.engine import num_cores, run_locally
+    from glotmill.pipelines.engine import run_locally
     from glotmill.pipelines.progress import Reporter
     from glotmill.pipelines.run import execute, prepare
     from glotmill.pipelines.stages.base import Job
@@ -92,7 +94,7 @@ def run(
     root = str(out or Path("out") / loaded.recipe.name)
     lock = prepare(loaded, root, _out.print)
     with Reporter(_out) as reporter:
-        job = Job(lock, root, run_locally, workers or num_cores(), reporter)
+        job = Job(lock, root, run_locally, workers, reporter)
         manifests = execute(job)
     print_summary(_out, root, manifests)
     _out.print(f"next: glotmill report {root}")

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import logging
 import os
+import shlex
+import sys
 from collections.abc import Callable
 
-import apache_beam as beam
-from apache_beam.options.pipeline_options import PipelineOptions
-from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+# Before Beam is imported: it warns about optional packages while it is.
+logging.getLogger().setLevel(logging.ERROR)
+
+import apache_beam as beam  # noqa: E402
+from apache_beam.options.pipeline_options import PipelineOptions  # noqa: E402
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner  # noqa: E402
+from apache_beam.transforms.environments import (  # noqa: E402
+    EmbeddedPythonEnvironment,
+    SubprocessSDKEnvironment,
+)
 
 Build = Callable[[beam.Pipeline], object]
 
@@ -30,16 +39,14 @@ def run_locally(build: Build, workers: int) -> None:
     Raises:
         RuntimeError: a transform failed in a worker, with the worker's traceback as its text.
     """
-    quiet_beam()
-    arguments = [f"--direct_num_workers={workers}"]
-    if workers > 1:
-        arguments.append("--direct_running_mode=multi_processing")
+    if workers == 1:
+        environment = EmbeddedPythonEnvironment.default()
+    else:
+        command = f"exec {shlex.quote(sys.executable)} -m glotmill.pipelines.worker"
+        environment = SubprocessSDKEnvironment.from_command_string(command)
+    options = PipelineOptions(
+        [f"--direct_num_workers={workers}", "--default_sdk_harness_log_level=ERROR"]
+    )
     # "DirectRunner" would look for another engine first and fetch it: name the class.
-    with beam.Pipeline(runner=FnApiRunner(), options=PipelineOptions(arguments)) as pipeline:
+    with beam.Pipeline(runner=FnApiRunner(environment), options=options) as pipeline:
         build(pipeline)
-
-
-def quiet_beam() -> None:
-    """Keeps Beam's remarks on its own workings out of the user's terminal."""
-    for name in ("apache_beam", "root"):
-        logging.getLogger(None if name == "root" else name).setLevel(logging.ERROR)

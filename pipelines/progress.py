@@ -117,8 +117,7 @@ class Reporter:
             left = spent * (total - state.num_done) / state.num_done if state.num_done else None
             estimate = f", about {left:,.0f} s left" if left is not None else ""
             self._console.print(
-                f"{name}: {state.num_done:,} of {total:,} {unit}, "
-                f"{state.num_rows:,} rows{estimate}"
+                f"{name}: {state.num_done:,} of {total:,} {unit}, {state.num_rows:,} rows{estimate}"
             )
 
     def _stop_watching(self) -> None:

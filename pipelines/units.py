@@ -9,7 +9,6 @@ from importlib.metadata import entry_points, version
 from pathlib import Path
 
 import xxhash
-
 from glotmill.pipelines.errors import UserError
 from glotmill.schemas.loading import LoadedRecipe
 from glotmill.schemas.lock import Input, Lock, Unit, UnitSlice

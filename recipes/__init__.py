@@ -1,0 +1,1 @@
+"""Example recipes and the sample they read; every recipe is also a test."""

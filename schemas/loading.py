@@ -10,12 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from glotmill.schemas.recipe import Recipe, json_schema
 from pydantic import ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
-
-from glotmill.schemas.recipe import Recipe, json_schema
 
 Location = tuple[str | int, ...]
 
@@ -153,9 +152,7 @@ def _syntax_problem(name: str, error: YAMLError) -> Problem:
 def _plain(node: Any, name: str, location: Location, document: _Document) -> Any:
     """The node as plain Python, its positions and problems noted in `document`."""
     if isinstance(node, CommentedMap):
-        return {
-            str(key): _child(node, key, name, (*location, str(key)), document) for key in node
-        }
+        return {str(key): _child(node, key, name, (*location, str(key)), document) for key in node}
     if isinstance(node, CommentedSeq):
         return [
             _child(node, index, name, (*location, index), document) for index in range(len(node))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
+import numpy as np
+import numpy.typing as npt
 import yaml
-from pydantic import BaseModel, ConfigDict
-
 from glotmill.schemas.recipe import Recipe
+from pydantic import BaseModel, ConfigDict
 
 
 class _Frozen(BaseModel):
@@ -65,6 +66,7 @@ class Lock(_Frozen):
 
 
 _ROW_BITS = 32
+_Identity = TypeVar("_Identity", int, npt.NDArray[np.int64])
 
 
 def doc_id(ordinal: int, row: int) -> int:
@@ -76,13 +78,13 @@ def doc_id(ordinal: int, row: int) -> int:
     return ordinal << _ROW_BITS | row
 
 
-def unit_of(identity: int) -> int:
-    """Ordinal of the unit in the lock."""
+def unit_of(identity: _Identity) -> _Identity:
+    """Ordinal of the unit in the lock, of one identity or of an array of them."""
     return identity >> _ROW_BITS
 
 
-def row_of(identity: int) -> int:
-    """Row number in the unit's file of documents."""
+def row_of(identity: _Identity) -> _Identity:
+    """Row number in the unit's file of documents, of one identity or of an array of them."""
     return identity & ((1 << _ROW_BITS) - 1)
 
 

@@ -7,13 +7,12 @@ Nothing here reads a file: :mod:`glotmill.schemas.loading` does.
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal, Union
-
-from pydantic import Field, JsonValue, field_validator, model_validator
+from typing import Annotated, Literal
 
 from glotmill.language_registry import UnknownCode, resolve
 from glotmill.schemas.model import Model
 from glotmill.schemas.tiers import Tier, tier_table
+from pydantic import Field, JsonValue, field_validator, model_validator
 
 Category = Literal["monolingual", "bitext", "code", "paper", "book", "instruction"]
 Format = Literal["auto", "jsonl", "parquet", "text", "text_file", "tsv"]
@@ -62,7 +61,7 @@ class LanguagePath(Model):
         return pattern
 
 
-Language = Union[Literal["identify"], LanguageColumn, LanguageCode, LanguagePath]
+Language = Literal["identify"] | LanguageColumn | LanguageCode | LanguagePath
 
 
 class Source(Model):
@@ -289,4 +288,3 @@ def json_schema() -> dict[str, JsonValue]:
     }
     schema["required"] = ["glotmill"]
     return schema
-

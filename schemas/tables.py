@@ -74,9 +74,7 @@ VERDICTS = (
 DROP_REASON = pa.field("drop_reason", pa.string())
 
 #: One row a kept document; the row number is half of its identity.
-DOCUMENTS = pa.schema(
-    [*RECORDS, *(field for fields in ANNOTATIONS.values() for field in fields)]
-)
+DOCUMENTS = pa.schema([*RECORDS, *(field for fields in ANNOTATIONS.values() for field in fields)])
 
 DROPPED = DOCUMENTS.append(DROP_REASON)
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated
 
-from pydantic import Field
-
 from glotmill.schemas.model import Model
+from pydantic import Field
 
 
 class Tier(Model):

@@ -1,0 +1,1 @@
+"""The stages: pure functions on Arrow batches, each with a thin PTransform."""

@@ -17,19 +17,23 @@ class RecordBatchCoder(coders.Coder):
     """
 
     def encode(self, value: pa.RecordBatch) -> bytes:
+        """One IPC stream of schema and batch."""
         sink = pa.BufferOutputStream()
         with pa.ipc.new_stream(sink, value.schema) as writer:
             writer.write_batch(value)
         return bytes(sink.getvalue())
 
     def decode(self, encoded: bytes) -> pa.RecordBatch:
+        """The batch of such a stream."""
         return pa.ipc.open_stream(encoded).read_next_batch()
 
     def is_deterministic(self) -> bool:
+        """Equal batches give equal bytes."""
         return True
 
     def to_type_hint(self) -> type:
-        return pa.RecordBatch  # type: ignore[no-any-return]
+        """The type it is registered for."""
+        return pa.RecordBatch
 
 
 coders.registry.register_coder(pa.RecordBatch, RecordBatchCoder)
@@ -37,24 +41,25 @@ coders.registry.register_coder(pa.RecordBatch, RecordBatchCoder)
 
 @runtime_checkable
 class Annotator(Protocol):
-    """A stage: record batch in, the same rows with more columns out.
-
-    `reads` names the columns it needs, `adds` the fields it appends (or replaces, where a field
-    of that name exists). `setup` does the costly loading, once in each worker.
-    """
+    """A stage: record batch in, the same rows with more columns out."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """Names the stage in messages and profiles."""
 
     @property
-    def reads(self) -> Sequence[str]: ...
+    def reads(self) -> Sequence[str]:
+        """Columns it needs."""
 
     @property
-    def adds(self) -> Sequence[pa.Field]: ...
+    def adds(self) -> Sequence[pa.Field]:
+        """Fields it appends, or replaces where a field of that name exists."""
 
-    def setup(self) -> None: ...
+    def setup(self) -> None:
+        """Loads what is costly, once in each worker."""
 
-    def annotate(self, batch: pa.RecordBatch) -> pa.RecordBatch: ...
+    def annotate(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """The batch with its columns; rows stay as they are, in number and order."""
 
 
 class StageOrderError(ValueError):
@@ -99,7 +104,7 @@ def with_columns(
 
 @typehints.with_input_types(pa.RecordBatch)
 @typehints.with_output_types(pa.RecordBatch)
-class _AnnotateBatch(beam.DoFn):  # type: ignore[misc]
+class _AnnotateBatch(beam.DoFn):
     def __init__(self, annotator: Annotator) -> None:
         self._annotator = annotator
 
@@ -112,7 +117,7 @@ class _AnnotateBatch(beam.DoFn):  # type: ignore[misc]
 
 @typehints.with_input_types(pa.RecordBatch)
 @typehints.with_output_types(pa.RecordBatch)
-class Annotate(beam.PTransform):  # type: ignore[misc]
+class Annotate(beam.PTransform):
     """Runs one annotator over a collection of record batches."""
 
     def __init__(self, annotator: Annotator) -> None:
@@ -120,4 +125,5 @@ class Annotate(beam.PTransform):  # type: ignore[misc]
         self._annotator = annotator
 
     def expand(self, batches: beam.PCollection) -> beam.PCollection:
+        """Annotates each batch."""
         return batches | beam.ParDo(_AnnotateBatch(self._annotator))

@@ -17,7 +17,6 @@ from collections.abc import Callable, Sequence
 from importlib.metadata import entry_points
 
 import pyarrow as pa
-
 from glotmill.schemas import recipe
 from glotmill.schemas.tables import DROP_REASON
 from glotmill.transforms.batches import Annotator, with_columns
@@ -95,9 +94,7 @@ class _FilterTexts:
 
     def annotate(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         given = DROP_REASON.name in batch.schema.names
-        reasons = (
-            batch.column(DROP_REASON.name).to_pylist() if given else [None] * batch.num_rows
-        )
+        reasons = batch.column(DROP_REASON.name).to_pylist() if given else [None] * batch.num_rows
         texts = batch.column("text").to_pylist()
         judged = [
             reason if reason is not None else self._judge(text)

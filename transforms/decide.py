@@ -7,12 +7,9 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
-
 from glotmill.schemas import recipe
 from glotmill.schemas.tables import DROP_REASON
 from glotmill.transforms.batches import with_columns
-
-Mask = pa.Array
 
 
 @dataclass(frozen=True)
@@ -21,10 +18,10 @@ class Rule:
 
     reason: str
     reads: tuple[str, ...]
-    applies: Callable[[pa.RecordBatch], Mask]
+    applies: Callable[[pa.RecordBatch], pa.Array]
 
 
-def _rule(reason: str, column: str, function: Callable[..., Mask], value: object) -> Rule:
+def _rule(reason: str, column: str, function: Callable[..., pa.Array], value: object) -> Rule:
     return Rule(reason, (column,), lambda batch: function(batch.column(column), value))
 
 
@@ -45,9 +42,7 @@ def drop_rules(options: recipe.Recipe, source: recipe.Source) -> list[Rule]:
         _rule("unknown_language_code", "verdict", pc.equal, "unknown_code"),
         _rule("no_letters", "num_letters", pc.equal, 0),
         _rule("mixed_scripts", "script_share", pc.less, pa.scalar(options.script.min_share, "f4")),
-        _rule(
-            "repeated_lines", "repeated_line_share", pc.greater, filters.max_repeated_line_share
-        ),
+        _rule("repeated_lines", "repeated_line_share", pc.greater, filters.max_repeated_line_share),
         _rule(
             "repeated_ngrams", "repeated_ngram_share", pc.greater, filters.max_repeated_ngram_share
         ),
@@ -62,7 +57,7 @@ def drop_rules(options: recipe.Recipe, source: recipe.Source) -> list[Rule]:
     return rules
 
 
-def _undeclared_and_short(batch: pa.RecordBatch) -> Mask:
+def _undeclared_and_short(batch: pa.RecordBatch) -> pa.Array:
     short = pc.equal(batch.column("verdict"), "too_short")
     return pc.and_(short, pc.is_null(batch.column("declared_label")))
 
@@ -95,9 +90,7 @@ class DecideDrops:
     def annotate(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Appends `drop_reason`."""
         given = DROP_REASON.name in batch.schema.names
-        reason = (
-            batch.column(DROP_REASON.name) if given else pa.nulls(batch.num_rows, pa.string())
-        )
+        reason = batch.column(DROP_REASON.name) if given else pa.nulls(batch.num_rows, pa.string())
         for rule in reversed(self._rules):
             reason = pc.if_else(rule.applies(batch), pa.scalar(rule.reason), reason)
         return with_columns(batch, [DROP_REASON], [reason])

@@ -14,7 +14,6 @@ import numpy.typing as npt
 import pyarrow as pa
 import xxhash
 from apache_beam import typehints
-
 from glotmill.schemas.lock import doc_id, row_of, unit_of
 from glotmill.schemas.tables import COUNTS, REMOVALS
 from glotmill.transforms.records import write_record
@@ -78,7 +77,7 @@ def find_duplicates(keys: Keys) -> Keys:
 
 @typehints.with_input_types(int)
 @typehints.with_output_types(tuple[int, bytes])
-class _ReadKeys(beam.DoFn):  # type: ignore[misc]
+class _ReadKeys(beam.DoFn):
     def __init__(self, root: str, scope: Scope) -> None:
         self._root = root
         self._scope = scope
@@ -112,14 +111,14 @@ class _ReadKeys(beam.DoFn):  # type: ignore[misc]
 
     def _scopes(self, unit: IndexedUnit, batch: pa.RecordBatch) -> list[str]:
         if self._scope == "label":
-            return batch.column("label").to_pylist()  # type: ignore[no-any-return]
+            return batch.column("label").to_pylist()
         name = {"source": unit.source, "category": unit.category, "all": ""}[self._scope]
         return [name] * batch.num_rows
 
 
 @typehints.with_input_types(tuple[int, Iterable[bytes]])
 @typehints.with_output_types(tuple[int, bytes])
-class _FindDuplicates(beam.DoFn):  # type: ignore[misc]
+class _FindDuplicates(beam.DoFn):
     def process(self, element: tuple[int, Iterable[bytes]]) -> Iterator[tuple[int, bytes]]:
         keys = np.frombuffer(b"".join(element[1]), _KEY)
         found = find_duplicates(keys)
@@ -133,7 +132,7 @@ class _FindDuplicates(beam.DoFn):  # type: ignore[misc]
 
 @typehints.with_input_types(tuple[int, Iterable[bytes]])
 @typehints.with_output_types(str)
-class _WriteRemovals(beam.DoFn):  # type: ignore[misc]
+class _WriteRemovals(beam.DoFn):
     def __init__(self, root: str) -> None:
         self._root = root
 
@@ -172,7 +171,7 @@ class _WriteRemovals(beam.DoFn):  # type: ignore[misc]
 
 @typehints.with_input_types(int)
 @typehints.with_output_types(str)
-class RemoveExactDuplicates(beam.PTransform):  # type: ignore[misc]
+class RemoveExactDuplicates(beam.PTransform):
     """Ordinals of units to removal lists, one file for each unit that has equals elsewhere."""
 
     def __init__(self, root: str, scope: Scope) -> None:

@@ -19,7 +19,6 @@ import pyarrow as pa
 from apache_beam import typehints
 from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.windowed_value import WindowedValue
-
 from glotmill.transforms import batches as _coder  # noqa: F401  registers the coder
 from glotmill.transforms import storage
 
@@ -52,7 +51,7 @@ class Reference:
 
 @typehints.with_input_types(pa.RecordBatch)
 @typehints.with_output_types(tuple[int, str])
-class _WriteReferences(beam.DoFn):  # type: ignore[misc]
+class _WriteReferences(beam.DoFn):
     def __init__(self, folder: str) -> None:
         self._folder = folder
 
@@ -101,7 +100,7 @@ def _split(table: pa.Table) -> tuple[list[int], list[pa.RecordBatch]]:
     return [int(kind) for kind in kinds], groups
 
 
-class ExchangeBatches(beam.PTransform):  # type: ignore[misc]
+class ExchangeBatches(beam.PTransform):
     """Record batches with a column `partition` to (partition, references to its batches).
 
     `read_references` turns the references into the batches; their order is not fixed.
@@ -125,4 +124,3 @@ def read_references(references: Iterable[str]) -> Iterator[pa.RecordBatch]:
     """The batches behind references."""
     for reference in references:
         yield Reference.parse(reference).read()
-

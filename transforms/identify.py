@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import pyarrow as pa
-
 from glotmill.language_registry import UnknownCode, confirms, language, lid_label, resolve
 from glotmill.schemas import recipe
 from glotmill.schemas.tables import ANNOTATIONS
@@ -59,15 +58,16 @@ def candidate_label(family: str, raw: str, script: str) -> str | None:
         written = code.partition("_")[2]
         if written and not _same_family(written, script):
             continue
-        known = language(code.partition("_")[0])
-        if known is None or not known.scripts or any(_same_family(s, script) for s in known.scripts):
-            return resolve(code.partition("_")[0], script=script).label
+        code = code[:3]
+        scripts = language(code).scripts
+        if not scripts or any(_same_family(known, script) for known in scripts):
+            return resolve(code, script=script).label
     return None
 
 
 def _same_family(one: str, other: str) -> bool:
     """Whether two script codes can name the script of the same text."""
-    families = ({"Hani", "Hans", "Hant", "Jpan", "Hira", "Kana"}, {"Hang", "Kore"})
+    families = ({"Hani", "Hans", "Hant"}, {"Hang", "Kore"})
     return one == other or any(one in family and other in family for family in families)
 
 

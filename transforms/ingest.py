@@ -12,13 +12,13 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from functools import partial
 
 import apache_beam as beam
 import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
 from apache_beam import typehints
-
 from glotmill.schemas import recipe as recipes
 from glotmill.schemas.lock import Unit, UnitSlice
 from glotmill.schemas.manifest import UnitRecord, dump_manifest
@@ -58,7 +58,8 @@ class HashContent:
 
     def annotate(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Appends the column."""
-        digests = [xxhash.xxh3_128_digest(t) for t in batch.column("text").cast("binary").to_pylist()]
+        texts = batch.column("text").cast(pa.binary()).to_pylist()
+        digests = [xxhash.xxh3_128_digest(text) for text in texts]
         return with_columns(batch, self.adds, [pa.array(digests, pa.binary(16))])
 
 
@@ -160,13 +161,11 @@ class UnitIngester:
                 records = _records(read.records, unit.source, part.name, code)
                 self._annotate(work, self._chain(unit.source), records)
 
-    def _annotate(
-        self, work: _UnitWork, chain: Sequence[Annotator], batch: pa.RecordBatch
-    ) -> None:
+    def _annotate(self, work: _UnitWork, chain: Sequence[Annotator], batch: pa.RecordBatch) -> None:
         """Runs the chain; a row that makes a stage fail is rejected, the others go on."""
         for place, annotator in enumerate(chain):
             try:
-                batch = work.timed(annotator.name, lambda a=annotator, b=batch: a.annotate(b))  # type: ignore[misc]
+                batch = work.timed(annotator.name, partial(annotator.annotate, batch))
             except Exception as error:  # of any stage, custom ones included
                 if batch.num_rows == 1:
                     work.reject_row(batch, annotator.name, error)
@@ -178,9 +177,7 @@ class UnitIngester:
         work.timed("write", lambda: work.write(batch))
 
 
-def _records(
-    read: pa.RecordBatch, source: str, name: str, code: str | None
-) -> pa.RecordBatch:
+def _records(read: pa.RecordBatch, source: str, name: str, code: str | None) -> pa.RecordBatch:
     """The reader's columns in the schema RECORDS."""
     n = read.num_rows
     columns = []
@@ -246,9 +243,7 @@ class _UnitWork:
         """Writes what a reader rejected."""
         if not rejects:
             return
-        rows = [
-            (self._unit.source, name, r.offset, r.reason, r.detail, r.excerpt) for r in rejects
-        ]
+        rows = [(self._unit.source, name, r.offset, r.reason, r.detail, r.excerpt) for r in rejects]
         arrays = [
             pa.array(list(column), field.type)
             for column, field in zip(zip(*rows, strict=True), REJECTED, strict=True)
@@ -256,9 +251,7 @@ class _UnitWork:
         batch = pa.RecordBatch.from_arrays(arrays, schema=REJECTED)
         self._writers["rejected"].write(batch)
         self._counts.update(rejected=batch.num_rows)
-        self._statistics.append(
-            summarise(batch, {"stage": FOLDER, "outcome": "rejected"})
-        )
+        self._statistics.append(summarise(batch, {"stage": FOLDER, "outcome": "rejected"}))
 
     def reject_row(self, row: pa.RecordBatch, stage: str, error: Exception) -> None:
         """Rejects the one row of a batch that made a stage fail."""
@@ -289,7 +282,7 @@ class _UnitWork:
 
 @typehints.with_input_types(str)
 @typehints.with_output_types(str)
-class _IngestUnit(beam.DoFn):  # type: ignore[misc]
+class _IngestUnit(beam.DoFn):
     def __init__(self, recipe: str, root: str) -> None:
         self._recipe = recipe
         self._root = root
@@ -305,7 +298,7 @@ class _IngestUnit(beam.DoFn):  # type: ignore[misc]
 
 @typehints.with_input_types(str)
 @typehints.with_output_types(str)
-class IngestUnits(beam.PTransform):  # type: ignore[misc]
+class IngestUnits(beam.PTransform):
     """Units of the lock, as JSON, to the records of what they gave, as JSON."""
 
     def __init__(self, recipe: recipes.Recipe, root: str) -> None:
@@ -314,4 +307,5 @@ class IngestUnits(beam.PTransform):  # type: ignore[misc]
         self._root = root
 
     def expand(self, units: beam.PCollection) -> beam.PCollection:
+        """Ingests each unit."""
         return units | beam.ParDo(_IngestUnit(self._recipe, self._root))

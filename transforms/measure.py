@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-
 from glotmill.schemas.tables import ANNOTATIONS
 from glotmill.transforms.batches import with_columns
 from glotmill.transforms.scan import Ints, Scan, scan
@@ -30,6 +29,7 @@ MIN_WORDS_FOR_NGRAMS = 50
 _NGRAM = 5
 # Bits of an n-gram's hash that are kept beside the document's number when both are sorted.
 _GRAM_BITS = np.uint64(44)
+_PIECE_BYTES = 400 * 2**10
 
 
 def repeated_ngram_shares(
@@ -96,25 +96,41 @@ class MeasureText:
 
     def annotate(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Appends the columns."""
-        text = batch.column("text")
-        scanned = scan(text)
-        codes, shares, letters = recognise_scripts(scanned)
-        inside = word_characters(scanned)
-        begins = word_starts(scanned, inside)
-        words = scanned.sum_by_document(begins)
-        columns = {
-            "script": codes,
-            "script_share": shares,
-            "num_letters": letters,
-            "num_bytes": pc.binary_length(text),
-            "num_characters": np.diff(scanned.starts),
-            "num_words": words,
-            "num_whitespace_words": scanned.sum_by_document(whitespace_word_starts(scanned)),
-            "num_sentences": scanned.sum_by_document(sentence_ends(scanned, inside)),
-            "repeated_line_share": repeated_line_shares(text),
-            "repeated_ngram_share": repeated_ngram_shares(
-                scanned, inside, np.flatnonzero(begins), words
-            ),
-        }
-        arrays = [pa.array(columns[field.name], from_pandas=False) for field in self.adds]
+        pieces = [measure(text) for text in _pieces(batch.column("text"))]
+        arrays = [
+            pa.array(np.concatenate([piece[field.name] for piece in pieces]), field.type)
+            if pieces
+            else pa.array([], field.type)
+            for field in self.adds
+        ]
         return with_columns(batch, self.adds, arrays)
+
+
+def _pieces(text: pa.Array) -> Iterator[pa.Array]:
+    """Slices whose code points fit the processor's cache, which doubles the speed."""
+    num_rows = max(1, len(text) * _PIECE_BYTES // max(1, text.nbytes))
+    for start in range(0, len(text), num_rows):
+        yield text.slice(start, num_rows)
+
+
+def measure(text: pa.Array) -> dict[str, npt.NDArray[np.generic]]:
+    """Script, counts and repetition of n texts, by column name; arrays of length n."""
+    scanned = scan(text)
+    codes, shares, letters = recognise_scripts(scanned)
+    inside = word_characters(scanned)
+    begins = word_starts(scanned, inside)
+    words = scanned.sum_by_document(begins)
+    return {
+        "script": np.array(codes, object),
+        "script_share": shares,
+        "num_letters": letters,
+        "num_bytes": np.asarray(pc.binary_length(text)),
+        "num_characters": np.diff(scanned.starts),
+        "num_words": words,
+        "num_whitespace_words": scanned.sum_by_document(whitespace_word_starts(scanned)),
+        "num_sentences": scanned.sum_by_document(sentence_ends(scanned, inside)),
+        "repeated_line_share": repeated_line_shares(text),
+        "repeated_ngram_share": repeated_ngram_shares(
+            scanned, inside, np.flatnonzero(begins), words
+        ),
+    }

@@ -10,7 +10,6 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 from apache_beam import typehints
-
 from glotmill.schemas import recipe
 from glotmill.schemas.manifest import FileEntry
 from glotmill.schemas.tables import CORPUS, STATISTICS
@@ -89,7 +88,7 @@ class Drawer:
 
 @typehints.with_input_types(int)
 @typehints.with_output_types(pa.RecordBatch)
-class _DrawDocuments(beam.DoFn):  # type: ignore[misc]
+class _DrawDocuments(beam.DoFn):
     def __init__(self, root: str, output: str, seed: int) -> None:
         self._root = root
         self._output = output
@@ -130,7 +129,7 @@ def _drawn_batch(
 
 @typehints.with_input_types(tuple[int, Iterable[str]])
 @typehints.with_output_types(str)
-class _WriteShard(beam.DoFn):  # type: ignore[misc]
+class _WriteShard(beam.DoFn):
     def __init__(self, root: str, output: str) -> None:
         self._root = root
         self._output = recipe.ParquetOutput.model_validate_json(output)
@@ -178,7 +177,7 @@ def _statistics(rows: pa.Table, split: str) -> pa.Table:
 
 @typehints.with_input_types(int)
 @typehints.with_output_types(str)
-class WriteShards(beam.PTransform):  # type: ignore[misc]
+class WriteShards(beam.PTransform):
     """Ordinals of units to shards, by way of the exchange."""
 
     def __init__(self, root: str, output: recipe.ParquetOutput, seed: int) -> None:

@@ -19,7 +19,6 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 from ftfy.badness import BADNESS_RE
-
 from glotmill.schemas import recipe
 from glotmill.schemas.tables import ANNOTATIONS
 from glotmill.transforms.batches import with_columns
@@ -84,10 +83,10 @@ def _without_verbose(pattern: str) -> str:
 
 
 def _gate_pattern() -> str:
-    """An RE2 pattern that matches whenever ftfy, as configured here, could change a line.
+    r"""An RE2 pattern that matches whenever ftfy, as configured here, could change a line.
 
     ftfy repairs an encoding only where its badness expression matches, entities only where there
-    is an ampersand, terminal escapes only after ESC. RE2 knows \\w and \\s in ASCII alone, so both
+    is an ampersand, terminal escapes only after ESC. RE2 knows \w and \s in ASCII alone, so both
     become "any character": the gate may let too much through, never too little.
     """
     bad = _without_verbose(BADNESS_RE.pattern).replace(r"\w", ".").replace(r"\s", ".")
@@ -110,20 +109,20 @@ def fix_encoding(text: str) -> str:
 
 
 def fix_whitespace(text: str) -> str:
-    """One kind of line end, no runs of blanks, at most one empty line in a row.
+    r"""One kind of line end, no runs of blanks, at most one empty line in a row.
 
-    >>> fix_whitespace("  a\\t b \\r\\n\\r\\n\\r\\n\\r\\n c ")
-    'a b\\n\\nc'
+    >>> fix_whitespace("  a\t b \r\n\r\n\r\n\r\n c ")
+    'a b\n\nc'
     """
     text = _BLANKS_RE.sub(" ", _LINE_END_RE.sub("\n", text))
     return _EMPTY_LINES_RE.sub("\n\n", _MARGIN_RE.sub("\n", text)).strip(" \n")
 
 
 def remove_control_characters(text: str) -> str:
-    """Removes control characters that are not white space.
+    r"""Removes control characters that are not white space.
 
-    >>> remove_control_characters("a\\x00b\\u200dc")
-    'ab\\u200dc'
+    >>> remove_control_characters("a\x00b\u200dc")
+    'ab\u200dc'
     """
     return _CONTROL_RE.sub("", text)
 

@@ -8,19 +8,31 @@ every count of letters by script, of white space, of characters, at once.
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-
 from glotmill.language_registry.unicode_tables import SCRIPT_CODES, category_flags, script_table
 
 Ints = npt.NDArray[np.int64]
 
 _NUM_SCRIPTS = len(SCRIPT_CODES)
+
+# Flags of our own, above the 16 bits of the registry's.
+MID_LETTER = 1 << 16
+"""Apostrophes, middle dot, Hebrew geresh and gershayim: part of a word between two letters."""
+JOINER = 1 << 17
+"""Zero-width joiner and non-joiner."""
+NEWLINE = 1 << 18
+"""Line feed."""
+_OWN_FLAGS = {
+    MID_LETTER: (0x27, 0x2019, 0xB7, 0x5F3, 0x5F4),
+    JOINER: (0x200C, 0x200D),
+    NEWLINE: (0x0A,),
+}
+_SCRIPT_SHIFT = 24
 
 
 @dataclass(frozen=True)
@@ -29,21 +41,21 @@ class Scan:
 
     Attributes:
         codepoints: uint32[m].
-        flags: uint16[m], category flags of each code point.
+        flags: uint32[m], category flags of each code point, and the flags above.
         scripts: uint8[m], index into SCRIPT_CODES.
         starts: int64[n + 1], where each document starts among the code points.
         histogram: int64[n, k], code points by document and class.
         class_scripts: uint8[k], script of each class.
-        class_flags: uint16[k], flags of each class.
+        class_flags: uint32[k], flags of each class; classes are in the order of their scripts.
     """
 
     codepoints: npt.NDArray[np.uint32]
-    flags: npt.NDArray[np.uint16]
+    flags: npt.NDArray[np.uint32]
     scripts: npt.NDArray[np.uint8]
     starts: Ints
     histogram: Ints
     class_scripts: npt.NDArray[np.uint8]
-    class_flags: npt.NDArray[np.uint16]
+    class_flags: npt.NDArray[np.uint32]
 
     @property
     def num_documents(self) -> int:
@@ -56,11 +68,11 @@ class Scan:
 
     def count_by_script(self, flag: int) -> Ints:
         """Code points per document and script that carry `flag`; int64[n, scripts]."""
-        of_script = np.zeros((len(self.class_scripts), _NUM_SCRIPTS), np.int64)
-        of_script[np.arange(len(self.class_scripts)), self.class_scripts] = (
-            self.class_flags & flag
-        ) != 0
-        return self.histogram @ of_script
+        counts = np.zeros((self.num_documents, _NUM_SCRIPTS), np.int64)
+        counted = np.where(self.class_flags & flag, self.histogram, 0)
+        scripts, firsts = np.unique(self.class_scripts, return_index=True)
+        counts[:, scripts] = np.add.reduceat(counted, firsts, axis=1)
+        return counts
 
     def sum_by_document(self, values: npt.NDArray[np.bool_]) -> Ints:
         """Number of true values per document; values is bool[m], result int64[n]."""
@@ -70,14 +82,16 @@ class Scan:
 
 
 @functools.cache
-def _classes() -> tuple[npt.NDArray[np.uint16], npt.NDArray[np.uint8], npt.NDArray[np.uint16]]:
+def _classes() -> tuple[npt.NDArray[np.uint16], npt.NDArray[np.uint8], npt.NDArray[np.uint32]]:
     """Class of every code point; script and flags of every class."""
-    key = script_table().astype(np.uint32) << 16 | category_flags()
+    key = script_table().astype(np.uint32) << _SCRIPT_SHIFT | category_flags()
+    for flag, codepoints in _OWN_FLAGS.items():
+        key[list(codepoints)] |= flag
     kinds, inverse = np.unique(key, return_inverse=True)
     return (
         inverse.astype(np.uint16),
-        (kinds >> 16).astype(np.uint8),
-        (kinds & 0xFFFF).astype(np.uint16),
+        (kinds >> _SCRIPT_SHIFT).astype(np.uint8),
+        kinds & np.uint32((1 << _SCRIPT_SHIFT) - 1),
     )
 
 
@@ -114,8 +128,3 @@ def _codepoints(text: pa.Array) -> npt.NDArray[np.uint32]:
     offsets = np.frombuffer(offset_buffer, kind)[text.offset : text.offset + len(text) + 1]
     raw = memoryview(data)[offsets[0] : offsets[-1]]
     return np.frombuffer(str(raw, "utf-8").encode("utf-32-le"), np.uint32)
-
-
-def names_of(scripts: Sequence[int]) -> list[str]:
-    """ISO 15924 codes of script indices."""
-    return [SCRIPT_CODES[index] for index in scripts]

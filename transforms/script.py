@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-
 from glotmill.language_registry.unicode_tables import (
     HAN_SIMPLIFIED_ONLY,
     HAN_TRADITIONAL_ONLY,
@@ -53,9 +52,7 @@ def recognise_scripts(
     return codes, shares, total
 
 
-def _compose(
-    letters: npt.NDArray[np.int64], total: npt.NDArray[np.int64]
-) -> npt.NDArray[np.bool_]:
+def _compose(letters: npt.NDArray[np.int64], total: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
     """Adds the parts of composite scripts up, in place; tells which rows are Japanese.
 
     Args:

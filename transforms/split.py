@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 from apache_beam import typehints
-
 from glotmill.transforms.draws import split_draw
 from glotmill.transforms.plan import Group
 from glotmill.transforms.tables import read_table, write_table
@@ -34,7 +33,7 @@ def smallest(draws: Draws, k: int) -> Draws:
 
 @typehints.with_input_types(int)
 @typehints.with_output_types(tuple[tuple[str, str], bytes])
-class _SmallestOfUnit(beam.DoFn):  # type: ignore[misc]
+class _SmallestOfUnit(beam.DoFn):
     def __init__(self, root: str, wanted: Mapping[Group, int], seed: int) -> None:
         self._root = root
         self._wanted = dict(wanted)
@@ -47,8 +46,8 @@ class _SmallestOfUnit(beam.DoFn):  # type: ignore[misc]
         unit = self._index.units[ordinal]
         found: dict[Group, list[int]] = {}
         for batch, _ in self._index.surviving(unit, ["content_hash", "label"]):
-            labels = batch.column("label").to_pylist()
-            for label, content in zip(labels, batch.column("content_hash").to_pylist(), strict=True):
+            columns = (batch.column(name).to_pylist() for name in ("label", "content_hash"))
+            for label, content in zip(*columns, strict=True):
                 if self._wanted.get((unit.category, label)):
                     draws = found.setdefault((unit.category, label), [])
                     draws.append(split_draw(self._seed, content))
@@ -56,7 +55,7 @@ class _SmallestOfUnit(beam.DoFn):  # type: ignore[misc]
             yield group, smallest(np.array(draws, np.int64), self._wanted[group]).tobytes()
 
 
-class _Smallest(beam.CombineFn):  # type: ignore[misc]
+class _Smallest(beam.CombineFn):
     """Keeps the smallest draws of a group, `num_kept` at most; packed as bytes."""
 
     def __init__(self, num_kept: int) -> None:
@@ -78,7 +77,7 @@ class _Smallest(beam.CombineFn):  # type: ignore[misc]
 
 @typehints.with_input_types(tuple[int, Iterable[tuple[tuple[str, str], bytes]]])
 @typehints.with_output_types(str)
-class _WriteThresholds(beam.DoFn):  # type: ignore[misc]
+class _WriteThresholds(beam.DoFn):
     def __init__(self, root: str, wanted: Mapping[Group, int]) -> None:
         self._root = root
         self._wanted = dict(wanted)
@@ -97,7 +96,7 @@ def _to_one(element: tuple[Group, bytes]) -> tuple[int, tuple[Group, bytes]]:
 
 @typehints.with_input_types(int)
 @typehints.with_output_types(str)
-class FindThresholds(beam.PTransform):  # type: ignore[misc]
+class FindThresholds(beam.PTransform):
     """Ordinals of units to one table of thresholds."""
 
     def __init__(self, root: str, wanted: Mapping[Group, int], seed: int) -> None:
@@ -113,8 +112,7 @@ class FindThresholds(beam.PTransform):  # type: ignore[misc]
         one = beam.Map(_to_one).with_output_types(tuple[int, tuple[tuple[str, str], bytes]])
         return (
             ordinals
-            | "SmallestOfUnit"
-            >> beam.ParDo(_SmallestOfUnit(self._root, self._wanted, self._seed))
+            | "SmallestOfUnit" >> beam.ParDo(_SmallestOfUnit(self._root, self._wanted, self._seed))
             | "SmallestOfGroup"
             >> beam.CombinePerKey(_Smallest(num_kept)).with_output_types(
                 tuple[tuple[str, str], bytes]

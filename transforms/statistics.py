@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 
 import pyarrow as pa
 import pyarrow.compute as pc
-
 from glotmill.schemas.tables import COUNTS, STATISTICS, STATISTICS_KEYS
 
 _SUMS = ("num_documents", *COUNTS)
@@ -26,9 +25,7 @@ def summarise(table: pa.Table | pa.RecordBatch, constants: Mapping[str, str]) ->
         else:
             columns[name] = pc.fill_null(table.column(name), "")
     for name in COUNTS:
-        columns[name] = (
-            table.column(name) if name in table.schema.names else _ones(table, 0)
-        )
+        columns[name] = table.column(name) if name in table.schema.names else _ones(table, 0)
     columns["num_documents"] = _ones(table, 1)
     return merge([pa.table(columns).select(STATISTICS.names).cast(STATISTICS)])
 

@@ -7,7 +7,6 @@ from types import TracebackType
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-
 from glotmill.schemas.manifest import FileEntry
 from glotmill.transforms import storage
 

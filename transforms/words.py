@@ -12,7 +12,6 @@ import functools
 
 import numpy as np
 import numpy.typing as npt
-
 from glotmill.language_registry.scripts import is_spaced
 from glotmill.language_registry.unicode_tables import (
     DIGIT,
@@ -22,15 +21,11 @@ from glotmill.language_registry.unicode_tables import (
     SENTENCE_TERMINAL,
     WHITESPACE,
 )
-from glotmill.transforms.scan import Scan
+from glotmill.transforms.scan import JOINER, MID_LETTER, NEWLINE, Scan
 
 Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
 Hashes = npt.NDArray[np.uint64]
-
-# Apostrophes, middle dot, Hebrew geresh and gershayim: part of a word between two letters.
-_MID_LETTER = np.array([0x27, 0x2019, 0xB7, 0x5F3, 0x5F4], np.uint32)
-_NEWLINE = 0x0A
 
 # An odd multiplier spreads code points over 64 bits; powers of another give each place in a word
 # its own weight. Both are the constants of splitmix64 (Steele et al., OOPSLA 2014).
@@ -39,21 +34,25 @@ _BASE = 0xBF58476D1CE4E5B9
 _PLACES = 1 << 12
 
 
-def shifted_from_next(values: npt.NDArray[np.generic], starts: Ints) -> npt.NDArray[np.generic]:
-    """The value at the next code point of the same document, else zero."""
+def next_of(values: Bools, starts: Ints) -> Bools:
+    """The value at the next code point of the same document, else false; bool[m]."""
     following = np.zeros_like(values)
     following[:-1] = values[1:]
-    ends = starts[1:][starts[1:] > starts[:-1]]
-    following[ends - 1] = 0
+    following[_last_places(starts)] = False
     return following
 
 
-def shifted_from_previous(values: npt.NDArray[np.generic], starts: Ints) -> npt.NDArray[np.generic]:
-    """The value at the previous code point of the same document, else zero."""
+def previous_of(values: Bools, starts: Ints) -> Bools:
+    """The value at the previous code point of the same document, else false; bool[m]."""
     before = np.zeros_like(values)
     before[1:] = values[:-1]
-    before[starts[:-1][starts[:-1] < starts[1:]]] = 0
+    before[starts[:-1][starts[:-1] < starts[1:]]] = False
     return before
+
+
+def _last_places(starts: Ints) -> Ints:
+    """Where the last code point of each document is that has any."""
+    return starts[1:][starts[1:] > starts[:-1]] - 1
 
 
 @functools.cache
@@ -68,14 +67,10 @@ def _unspaced() -> Bools:
 def word_characters(scan: Scan) -> Bools:
     """Code points that are part of a word; bool[m]."""
     letters = (scan.flags & LETTER) != 0
-    joiner = (scan.codepoints | 1) == 0x200D
-    inside = ((scan.flags & (LETTER | MARK | DIGIT)) != 0) | joiner
-    mid = np.flatnonzero(np.isin(scan.codepoints, _MID_LETTER))
+    inside = (scan.flags & (LETTER | MARK | DIGIT | JOINER)) != 0
+    mid = np.flatnonzero(scan.flags & MID_LETTER)
     if mid.size:
-        around = (
-            shifted_from_previous(letters, scan.starts)[mid]
-            & shifted_from_next(letters, scan.starts)[mid]
-        )
+        around = previous_of(letters, scan.starts)[mid] & next_of(letters, scan.starts)[mid]
         inside[mid[around]] = True
     return inside
 
@@ -88,17 +83,17 @@ def word_starts(scan: Scan, inside: Bools) -> Bools:
         inside: what `word_characters` gives.
     """
     alone = _unspaced()[scan.scripts] & ((scan.flags & LETTER) != 0)
-    begins = inside & ~shifted_from_previous(inside, scan.starts)
+    begins = inside & ~previous_of(inside, scan.starts)
     if not alone.any():
         return begins
-    after_alone = shifted_from_previous(alone, scan.starts) & ((scan.flags & MARK) == 0)
-    return begins | alone | (inside & after_alone & ~((scan.codepoints | 1) == 0x200D))
+    after_alone = previous_of(alone, scan.starts)
+    return begins | alone | (inside & after_alone & ((scan.flags & (MARK | JOINER)) == 0))
 
 
 def whitespace_word_starts(scan: Scan) -> Bools:
     """Code points that begin a run without white space; bool[m]."""
     black = (scan.flags & WHITESPACE) == 0
-    return black & ~shifted_from_previous(black, scan.starts)
+    return black & ~previous_of(black, scan.starts)
 
 
 def sentence_ends(scan: Scan, inside: Bools) -> Bools:
@@ -108,12 +103,12 @@ def sentence_ends(scan: Scan, inside: Bools) -> Bools:
     scripts outside ASCII do between sentences; so does the end of a line behind a word.
     """
     terminal = (scan.flags & SENTENCE_TERMINAL) != 0
-    next_inside = shifted_from_next(inside, scan.starts)
-    ends = terminal & ~shifted_from_next(terminal, scan.starts)
+    next_inside = next_of(inside, scan.starts)
+    ends = terminal & ~next_of(terminal, scan.starts)
     ends &= ~next_inside | (scan.codepoints >= 0x80)
     last = np.ones(len(ends), bool)
-    last[:-1] = scan.codepoints[1:] == _NEWLINE
-    last[scan.starts[1:][scan.starts[1:] > scan.starts[:-1]] - 1] = True
+    last[:-1] = (scan.flags[1:] & NEWLINE) != 0
+    last[_last_places(scan.starts)] = True
     return ends | (last & inside)
 
 

@@ -8,8 +8,7 @@ from importlib.metadata import version
 from typing import ClassVar, Protocol
 
 import pyarrow as pa
-
-from glotmill.pipelines.engine import Build
+from glotmill.pipelines.engine import Build, num_cores
 from glotmill.pipelines.progress import Look
 from glotmill.schemas.lock import Lock
 from glotmill.schemas.manifest import MANIFEST, SUCCESS, FileEntry, Manifest, dump_manifest
@@ -26,26 +25,44 @@ Manifests = dict[str, Manifest]
 class Progress(Protocol):
     """What a run tells the person who watches it."""
 
-    def skipped(self, name: str) -> None: ...
+    def skipped(self, name: str) -> None:
+        """A stage has nothing to do."""
 
-    def started(self, name: str, *, total: int, unit: str, look: Look | None = None) -> None: ...
+    def started(self, name: str, *, total: int, unit: str, look: Look | None = None) -> None:
+        """A stage begins; `look` tells how far it is."""
 
-    def finished(self, name: str) -> None: ...
+    def finished(self, name: str) -> None:
+        """A stage is complete."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """A lock, where it is run, and where its output goes."""
+    """A lock, where it is run, and where its output goes.
+
+    Attributes:
+        lock: the resolved recipe.
+        root: the output directory.
+        run: runs a pipeline with so many workers.
+        workers: how many the user wants; None leaves it to the size of the work.
+        progress: what is told while it runs.
+    """
 
     lock: Lock
     root: str
     run: Callable[[Build, int], None]
-    workers: int
+    workers: int | None
     progress: Progress
 
-    def workers_for(self, num_pieces: int) -> int:
-        """Workers worth starting for so many pieces of work: a process takes seconds to start."""
-        return max(1, min(self.workers, num_pieces))
+    def workers_for(self, num_pieces: int, size: int, size_worth_a_worker: int) -> int:
+        """Workers worth starting: a process takes seconds to start.
+
+        Args:
+            num_pieces: pieces of work there are to share.
+            size: of the work, in any unit.
+            size_worth_a_worker: what one worker does in the time another takes to start.
+        """
+        wanted = self.workers or min(num_cores(), size // size_worth_a_worker)
+        return max(1, min(wanted, num_pieces))
 
 
 class Stage(Protocol):

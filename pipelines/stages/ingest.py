@@ -14,6 +14,9 @@ from glotmill.schemas.manifest import FileEntry, UnitRecord
 from glotmill.transforms import storage
 from glotmill.transforms.unit_index import write_index
 
+# What one worker ingests in the time another takes to start.
+_INPUT_BYTES_PER_WORKER = 16 * 2**20
+
 
 class IngestStage:
     """Reads, annotates and decides; resumes at the first unit that is not finished."""
@@ -39,7 +42,9 @@ class IngestStage:
             self.name, total=len(units), unit="units", look=_Look(job.root, set(done), len(todo))
         )
         if todo:
-            job.run(lambda p: build.ingest(p, job.lock, todo, job.root), job.workers_for(len(todo)))
+            size = sum(unit.num_bytes for unit in todo)
+            workers = job.workers_for(len(todo), size, _INPUT_BYTES_PER_WORKER)
+            job.run(lambda p: build.ingest(p, job.lock, todo, job.root), workers)
             done = _finished(job)
         missing = [unit for unit in units if unit.key not in done]
         if missing:
@@ -122,7 +127,7 @@ class _Look:
 
 
 def _sums(records: Iterable[UnitRecord]) -> dict[str, int]:
-    counts = {"read": 0, "kept": 0, "dropped": 0, "rejected": 0}
+    counts = {"read": 0, "kept": 0, "dropped": 0, "rejected": 0, "text_bytes": 0}
     for record in records:
         for name in counts:
             counts[name] += getattr(record, f"num_{name}")

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 import pyarrow.compute as pc
-
 from glotmill.pipelines import build
 from glotmill.pipelines.progress import State
 from glotmill.pipelines.stages.base import Job, Manifests, Written, statistics_of
-from glotmill.pipelines.stages.deduplicate import UNITS_PER_WORKER
+from glotmill.pipelines.stages.deduplicate import hash_workers
 from glotmill.pipelines.units import fingerprint
 from glotmill.schemas.manifest import FileEntry
 from glotmill.transforms import storage
@@ -22,6 +21,8 @@ from glotmill.transforms.tables import write_table
 
 #: Raised by one whenever the stage gives other output for the same recipe and input.
 VERSION = 1
+# What one worker reads, draws and writes in the time another takes to start.
+_TEXT_BYTES_PER_WORKER = 256 * 2**20
 
 
 class MixStage:
@@ -44,7 +45,9 @@ class MixStage:
         look = _Look(job.root, self.name)
         job.progress.started(self.name, total=num_shards, unit="shards", look=look)
         files = self._plan(job, before)
-        job.run(lambda p: build.mix(p, job.lock, job.root), job.workers_for(len(job.lock.units)))
+        num_bytes = before["ingest"].counts["text_bytes"]
+        workers = job.workers_for(len(job.lock.units), num_bytes, _TEXT_BYTES_PER_WORKER)
+        job.run(lambda p: build.mix(p, job.lock, job.root), workers)
         files += read_records(job.root, self.name)
         there = {entry.path for entry in files}
         for partition in range(num_shards):  # into some nothing may have been drawn
@@ -63,7 +66,7 @@ class MixStage:
         wanted = held_out_counts(counts, recipe.mix)
         thresholds = {}
         if any(wanted.values()):
-            workers = job.workers_for(len(job.lock.units) // UNITS_PER_WORKER)
+            workers = hash_workers(job, before)
             job.run(lambda p: build.split(p, job.lock, job.root, wanted), workers)
             thresholds = read_thresholds(job.root)
         plan = make_plan(counts, thresholds, recipe.mix)

@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import unicodedata
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -21,6 +22,7 @@ import zstandard
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "make_corpus.py"
 DOCUMENTS = 6_000
+DIGEST = "a9163503b51c2ce124d72de4236903568bf46f5f3b4c5570ca3f4eb943ed0c5f"
 
 
 def load_script() -> ModuleType:
@@ -226,6 +228,19 @@ def test_labels_without_spaces_join_words_without_them() -> None:
     assert pool.joiner == ""
     assert all(0 < len(word) <= 3 for word in pool.words)
     assert "".join(pool.words) == "".join(pool.sentences)
+
+
+@pytest.mark.parametrize("text", ["a\u0301b\r\nc", "\u0301ab", "ကျွန်ုပ်\nတို့", "人"])
+def test_slices_lose_nothing_and_keep_marks_with_their_base(text: str) -> None:
+    pieces = make_corpus.SLICE.findall(text)
+    assert "".join(pieces) == text
+    assert not any(unicodedata.combining(piece[0]) for piece in pieces[1:])
+
+
+# The digest pins documents across versions of Python and of the libraries.
+def test_documents_do_not_change_unnoticed() -> None:
+    digest = hashlib.sha256("\0".join(text for _, text, _ in documents()).encode())
+    assert digest.hexdigest() == DIGEST
 
 
 def test_choose_labels_keeps_every_script() -> None:

@@ -39,6 +39,14 @@ def test_retired_codes():
     assert set(language("eml").members) == {"egl", "rgn"}
 
 
+def test_every_code_that_iso_639_3_ever_had_resolves():
+    for row in read_rows("retired"):
+        found = resolve(f"{row['code']}_Latn")
+        kept = len(row["replacements"].split()) != 1
+        assert (found.language == row["code"]) is kept
+        assert bool(found.assumed) is kept
+
+
 def test_unknown_language_is_refused():
     with pytest.raises(UnknownCode, match="unknown language code 'xx'"):
         language("xx")

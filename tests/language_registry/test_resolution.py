@@ -49,6 +49,27 @@ tok tpi tr trv ts tt tum tw ty tyv udm ug uk ur uz ve vec vep vi vls vo vro wa w
 xmf yi yo yue za zea zgh zh zh-classical zh-min-nan zh-yue zu
 """
 
+OPUS = """
+ab ach acm ady ae af aln am an ang aoz ar ar_SY ar_TN arq ary arz as ast awa ay az az_IR ba bal bar
+be be@latin ber bg bg_BG bho bhs bi bm bn bn_IN bo br brx bs bs_BA bua byn ca ca@valencia ca_ES cbk
+ce ceb cjk cmn co crh crp cs cs_CZ csb cv cy da da_DK de de_AT de_CH dsb dtp dv dz ee el el_GR en
+en@shaw en_CA en_GB en_ZA eo es es_AR es_CL es_419 et eu fa fa_AF fa_IR ff fi fil fj fo fr fr_CA frm
+frp fur fy ga gay gd gl gn gos grc gsw gu gv ha haw he hi hil hne hr hsb ht hu hy hz ia id ie ig io
+is it iu ja jbo jv jw ka kab kg ki kk kl km kn ko kok kr ks ku kw ky la lad lb lg li lld ln lo lt lv
+mai mg mh mhr mi mk ml mn mni mo mr ms ms_MY mt mus my nah nan nap nb nb_NO nds ne ng nhn nl nl_BE
+nn nn_NO no no_nb nr nso nv ny oc om or orv os pa pap pi pl pms pmy pnb prg ps pt pt_BR pt_PT qu quz
+rm rn ro rom ru rue rw sa sah sc scn sco sd se sg sgn sh shn shs si sk sl sm sml sn so son sq sr
+sr@ijekavian sr@ijekavianlatin sr@latin sr_ME ss st sv sw szl ta ta_LK te tet tg tg_TJ th ti tk tl
+tl_PH tlh tn toki tpi tpw tr tr_TR ts tt tt@iqtelif tzl ug uk ur ur_PK uz uz@cyrillic ve vec vi
+vi_VN wa wae wal wo xal xh yi yo za ze_en ze_zh zh zh_CN zh_HK zh_TW zhs zht zlm zsm zu zza
+"""
+
+OTHERS = """
+en_XX pt_XX ar_AR he_IL tl_XX my_MM sw_KE cb_IQ cx_PH ns_ZA qa_MM qd_MM sz_PL tz_MA zz_TR iu_CA
+bn_rom hi_rom my_zaw zh-Hans ns qd_MM ms_Arab_BN nan_Latn_TW tly_IR el_CY az_RU ff_Adlm hi-Latn
+mni-Mtei jw iw
+"""
+
 RESOLVED = {
     # ISO 639-1, 639-2 and 639-3: the code that ISO assigns, macrolanguages kept
     "sw": "swa_Latn", "swa": "swa_Latn", "swh": "swh_Latn", "fa": "fas_Arab", "per": "fas_Arab",
@@ -71,6 +92,9 @@ RESOLVED = {
     "fiu-vro": "vro_Latn", "map-bms": "jav_Latn", "zh-min-nan": "nan_Latn", "simple": "eng_Latn",
     # OPUS
     "cn": "zho_Hani", "jp": "jpn_Jpan", "eng-simple": "eng_Latn", "gr": "ell_Grek",
+    "no_nb": "nob_Latn", "en@shaw": "eng_Shaw", "cb_IQ": "ckb_Arab", "tl_ST": "tlh_Latn",
+    "ns": "nso_Latn", "hi_rom": "hin_Latn", "my_zaw": "mya_Mymr", "en_XX": "eng_Latn",
+    "ms_Arab_BN": "msa_Arab",
     "ze_zh": "zho_Hani", "zhtrad": "zho_Hant", "sr_Latn": "srp_Latn",
     # labels of data sets and models
     "__label__eng_Latn": "eng_Latn", "jpn_Japn": "jpn_Jpan", "kor_Kore": "kor_Hang",
@@ -106,6 +130,11 @@ def test_every_wikipedia_has_a_label_with_a_script(code):
     found = resolve(code)
     assert re.fullmatch("[a-z]{3}_[A-Z][a-z]{3}", found.label)
     assert found.script != "Zyyy"
+
+
+@pytest.mark.parametrize("code", [*OPUS.split(), *OTHERS.split()])
+def test_every_code_of_large_collections_has_a_label(code):
+    assert re.fullmatch("[a-z]{3}_[A-Z][a-z]{3}", resolve(code).label)
 
 
 @pytest.mark.parametrize(
@@ -162,7 +191,7 @@ def test_region_and_variants_are_kept_beside_the_label():
         ("swz_Latn", "unknown language code 'swz' in 'swz_Latn'; did you mean 'ssw' (Swati)"),
         ("xx_Latn", "unknown language code 'xx' in 'xx_Latn'; give a code of ISO 639 or BCP 47"),
         ("eng_Latn_foo", "unknown part 'foo' in language code 'eng_Latn_foo'; give a code of ISO"),
-        ("en-XQ", "unknown part 'xq' in language code 'en-XQ'"),
+        ("en-UU", "unknown part 'uu' in language code 'en-UU'"),
         ("", "unknown language code ''; give a code of ISO 639"),
         ("  ", "unknown language code ''"),
         ("123", "unknown language code '123'; give a code"),

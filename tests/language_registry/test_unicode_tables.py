@@ -34,8 +34,8 @@ OTHER_FLAGS = [
     (unicode_tables.MARK, r"\p{M}"),
     (unicode_tables.LETTER, r"\p{L}"),
 ]
-# Characters whose category a version of Unicode has changed since 3.10's version 13
-CHANGED_SINCE = 20
+# Characters whose properties may differ between two versions of Unicode
+CHANGED = 20
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +46,10 @@ def everything():
 @pytest.fixture(scope="module")
 def categories():
     return np.array([unicodedata.category(chr(point)) for point in range(NUM_CODE_POINTS)])
+
+
+def version_of(text):
+    return tuple(map(int, text.split(".")))
 
 
 def test_shapes_and_types():
@@ -66,10 +70,13 @@ def test_categories_agree_with_the_standard_library(category, categories):
     assigned = categories != "Cn"
     ours = (category_flags() & BY_CATEGORY[category]) != 0
     theirs = np.char.startswith(categories, category)
-    assert np.count_nonzero((ours != theirs) & assigned) <= CHANGED_SINCE
+    newer = version_of(unicodedata.unidata_version) > version_of(unicode_version())
+    assert np.count_nonzero((ours != theirs) & assigned) <= (CHANGED if newer else 0)
 
 
 def test_what_the_standard_library_knows_is_assigned(categories):
+    if version_of(unicodedata.unidata_version) > version_of(unicode_version()):
+        pytest.skip("this Python knows a newer Unicode than the tables")
     unassigned = (category_flags() & unicode_tables.UNASSIGNED) != 0
     assert not np.any(unassigned & (categories != "Cn"))
 
@@ -81,7 +88,7 @@ def test_properties_agree_with_regex(flag, pattern, everything):
     theirs[[ord(char) for char in regex.findall(pattern, everything)]] = True
     known = np.ones(NUM_CODE_POINTS, dtype=bool)
     known[[ord(char) for char in regex.findall(r"\p{Cn}", everything)]] = False
-    assert np.count_nonzero((ours != theirs) & known) <= CHANGED_SINCE
+    assert np.count_nonzero((ours != theirs) & known) <= CHANGED
 
 
 @pytest.mark.parametrize(
@@ -109,7 +116,7 @@ def test_scripts_agree_with_regex(code, everything):
     theirs[[ord(char) for char in regex.findall(rf"\p{{Script={code}}}", everything)]] = True
     known = np.zeros(NUM_CODE_POINTS, dtype=bool)
     known[[ord(char) for char in regex.findall(r"\P{Cn}", everything)]] = True
-    assert np.count_nonzero((ours != theirs) & known) <= CHANGED_SINCE
+    assert np.count_nonzero((ours != theirs) & known) <= CHANGED
 
 
 def flags_of(char):
@@ -153,7 +160,7 @@ def test_unknown_script_index():
 
 
 def test_version_is_recorded():
-    assert tuple(map(int, unicode_version().split("."))) >= (17, 0, 0)
+    assert version_of(unicode_version()) >= (17, 0, 0)
 
 
 def test_unknown_attribute():

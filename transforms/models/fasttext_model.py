@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from importlib import resources
 
 import fasttext
-
 from glotmill.transforms import storage
 
 BUILTIN = "builtin"

@@ -28,20 +28,23 @@ class Column:
 
     def of(self, batch: pa.RecordBatch) -> pa.Array:
         """Return the column's values; those inside a null struct are null."""
-        array = batch.column(self.names[0])
+        array = batch.column(batch.schema.get_all_field_indices(self.names[0])[0])
         for name in self.names[1:]:
             array = pc.struct_field(array, name)
         return array
 
 
 def find_column(schema: pa.Schema, name: str) -> Column | None:
-    """Find a column: one of that very name, else one inside structs by its dotted path."""
+    """Find a column: one of that very name, else one inside structs by its dotted path.
+
+    The first of columns with one name counts.
+    """
     if name in schema.names:
-        return Column((name,), schema.field(name).type)
+        return Column((name,), schema.field(schema.names.index(name)).type)
     first, *rest = name.split(".")
     if not rest or first not in schema.names:
         return None
-    column_type = schema.field(first).type
+    column_type = schema.field(schema.names.index(first)).type
     for part in rest:
         if not pt.is_struct(column_type) or column_type.get_field_index(part) < 0:
             return None
@@ -82,10 +85,10 @@ def is_bytes(column_type: pa.DataType) -> bool:
 
 
 def holds_text(column_type: pa.DataType) -> bool:
-    """Return whether a column can be the text: strings, bytes, or a dictionary of these."""
+    """Return whether a column can be the text: strings, bytes, a dictionary of these, or nulls."""
     if pt.is_dictionary(column_type):
         return holds_text(column_type.value_type)
-    return is_string(column_type) or is_bytes(column_type)
+    return is_string(column_type) or is_bytes(column_type) or bool(pt.is_null(column_type))
 
 
 def to_bytes(array: pa.Array) -> pa.Array:
@@ -106,9 +109,11 @@ def to_strings(array: pa.Array) -> pa.Array:
     if holds_text(array.type):
         return _decode(to_bytes(array))
     if pt.is_nested(array.type) or pt.is_floating(array.type):
-        values = [_json(value) for value in array.to_pylist()]
-        return pa.array(values, pa.string())
-    return array.cast(pa.string())
+        return pa.array([_json(array, i) for i in range(len(array))], pa.string())
+    try:
+        return array.cast(pa.string())
+    except pa.ArrowNotImplementedError:
+        return pa.array([str(value) if value.is_valid else None for value in array], pa.string())
 
 
 def _decode(array: pa.Array) -> pa.Array:
@@ -119,5 +124,10 @@ def _decode(array: pa.Array) -> pa.Array:
         return pa.array(values, pa.string())
 
 
-def _json(value: object) -> str | None:
-    return None if value is None else orjson.dumps(value, default=str).decode()
+def _json(array: pa.Array, index: int) -> str | None:
+    if not array[index].is_valid:
+        return None
+    try:
+        return orjson.dumps(array[index].as_py(), default=str).decode()
+    except (TypeError, ValueError):  # times in nanoseconds, which Python has not
+        return str(array.slice(index, 1).to_string(skip_new_lines=True))

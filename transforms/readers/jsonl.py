@@ -89,14 +89,15 @@ class _Batch:
             text = record.get(self._key)
             if type(text) is not str:
                 text = text_of(record, self._key)
+            extra = [as_string(look_up(record, path)) for path in self._paths]
         except RecordProblem as problem:
             self.rejects.append(Reject(offset, problem.reason, problem.detail, excerpt(line)))
             return
         self.texts.append(text)
         self._offsets.append(offset)
         self._num_bytes += len(line)
-        for column, path in zip(self._extra, self._paths, strict=True):
-            column.append(as_string(look_up(record, path)))
+        for column, value in zip(self._extra, extra, strict=True):
+            column.append(value)
 
     def take(self) -> ReadBatch:
         """Return what was added since the last time."""
@@ -172,10 +173,16 @@ def as_string(value: Json) -> str | None:
 
     >>> as_string(7), as_string(True), as_string(["a"])
     ('7', 'true', '["a"]')
+
+    Raises:
+        RecordProblem: If it nests too deeply to be written.
     """
     if value is None or type(value) is str:
         return value
-    return orjson.dumps(value).decode()
+    try:
+        return orjson.dumps(value).decode()
+    except orjson.JSONEncodeError as error:
+        raise RecordProblem("wrong_type", f"an extra column's value: {error}") from None
 
 
 def _kind(value: Json) -> str:

@@ -31,9 +31,12 @@ _OTHER_FORMATS = (
 def check_is_text(head: bytes) -> None:
     """Refuse a file that is another encoding or format as a whole.
 
+    Only the first 4 KiB count, however much of the file is at hand.
+
     Raises:
         FileProblem: With reason ``not_utf8`` or ``not_text`` and what to do.
     """
+    head = head[:HEAD]
     for mark, encoding in _OTHER_MARKS:
         if head.startswith(mark):
             raise _not_utf8(f"{encoding} (BOM)", encoding)

@@ -9,7 +9,6 @@ import pickle
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from conftest import read
 from glotmill.transforms import storage
 from glotmill.transforms.readers import (
     MissingColumn,
@@ -21,6 +20,7 @@ from glotmill.transforms.readers import (
     probe,
     split_file,
 )
+from reading import read
 
 
 class Failing(io.BytesIO):
@@ -207,7 +207,7 @@ def test_probe_of_parquet(tmp_path, write):
     pq.write_table(pa.table({"text": [None, "b"], "meta": [{"k": 1}] * 2}), path)
     options = ReadOptions(extra_columns={"k": "meta.k", "x": "x"})
     assert probe(path, "parquet", options) == Probe(("text", "meta", "meta.k"), "b", ("x",))
-    with pytest.raises(MissingColumn, match="has no column 'txt'.*did you mean 'text'"):
+    with pytest.raises(MissingColumn, match=r"has no column 'txt'.*did you mean 'text'"):
         probe(path, "parquet", ReadOptions(text_column="txt"))
     with pytest.raises(WrongColumnType, match="has type int64"):
         probe(path, "parquet", ReadOptions(text_column="meta.k"))

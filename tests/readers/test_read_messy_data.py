@@ -5,7 +5,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from conftest import read
+from reading import read
 
 pytestmark = pytest.mark.data
 

@@ -2,12 +2,13 @@
 
 import gzip
 import json
+from itertools import pairwise
 
 import pytest
-from conftest import read
 from glotmill.transforms.readers.jsonl import as_string, look_up
 from hypothesis import given
 from hypothesis import strategies as st
+from reading import read
 
 # Line: reason, words of the detail.
 BAD = {
@@ -96,6 +97,13 @@ def test_extra_columns(write):
     }
 
 
+def test_extra_values_that_nest_too_deeply_are_rejected(write):
+    content = b'{"text":"x","m":' + b"[" * 900 + b"]" * 900 + b"}\n" + b'{"text":"y","m":[]}\n'
+    out = read(write(content), "jsonl", extra_columns={"m": "m"})
+    assert (out.texts, out.extra["m"], out.reasons) == (["y"], ["[]"], ["wrong_type"])
+    assert "an extra column's value: Recursion limit" in out.rejects[0].detail
+
+
 def test_text_may_lie_inside(write):
     content = b'{"doc":{"body":"a"}}\n{"doc":{}}\n{"doc":{"body":1}}\n{"doc.body":"flat"}\n'
     out = read(write(content), "jsonl", text_column="doc.body")
@@ -139,10 +147,7 @@ def test_any_cut_gives_the_same_records(tmp_path_factory, lines, cuts, max_rows)
     path.write_bytes(content)
     whole = read(path, "jsonl")
     bounds = sorted({0, *cuts, len(content) + 1})
-    parts = [
-        read(path, "jsonl", start, end, max_rows=max_rows)
-        for start, end in zip(bounds, bounds[1:], strict=False)
-    ]
+    parts = [read(path, "jsonl", start, end, max_rows=max_rows) for start, end in pairwise(bounds)]
     assert [text for part in parts for text in part.texts] == whole.texts
     assert [offset for part in parts for offset in part.offsets] == whole.offsets
     assert [reject for part in parts for reject in part.rejects] == whole.rejects

@@ -1,0 +1,129 @@
+"""Conservation: whether the numbers of the stages and of their files add up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from glotmill.dashboard.views import Flow
+from glotmill.schemas.manifest import Manifest
+
+
+@dataclass(frozen=True)
+class Equation:
+    """`left = terms[0] + terms[1] + …`, in documents.
+
+    Attributes:
+        about: what it is about: a source, or all.
+        left: name and value of the whole.
+        terms: names and values of the parts.
+    """
+
+    about: str
+    left: tuple[str, int]
+    terms: Sequence[tuple[str, int]]
+
+    @property
+    def holds(self) -> bool:
+        """Whether both sides are equal and nothing is negative."""
+        values = [value for _, value in self.terms]
+        return self.left[1] == sum(values) and min(self.left[1], *values) >= 0
+
+
+def conservation(flow: Flow, rows: Mapping[tuple[str, str], int]) -> list[Equation]:
+    """The conservation law of a source.
+
+    The first equation compares rows of files with sums of statistics; what is left of a stage is
+    derived in the others, so they fail where it would be negative.
+
+    Args:
+        flow: of the source.
+        rows: rows of ingest's files by table and source.
+    """
+    tables = ("documents", "dropped", "rejected")
+    rows_read = sum(rows.get((table, flow.source), 0) for table in tables)
+    return [
+        Equation(
+            flow.source,
+            ("read", rows_read),
+            [
+                ("kept", flow.kept.documents),
+                ("dropped", flow.dropped.documents),
+                ("rejected", flow.rejected.documents),
+            ],
+        ),
+        Equation(
+            flow.source,
+            ("kept", flow.kept.documents),
+            [
+                ("duplicates", flow.duplicates.documents),
+                ("surviving", flow.surviving.documents),
+            ],
+        ),
+        Equation(
+            flow.source,
+            ("surviving", flow.surviving.documents),
+            [
+                ("train, first copies", flow.train.documents),
+                ("validation", flow.validation.documents),
+                ("not drawn", flow.unsampled.documents),
+            ],
+        ),
+    ]
+
+
+def against_files(
+    flow: Flow, manifests: Mapping[str, Manifest], plan: pa.Table, left_out: int
+) -> list[Equation]:
+    """Totals of the statistics against counts that the stages made another way.
+
+    Args:
+        flow: of all sources.
+        manifests: of the stages.
+        plan: the mixture, in the schema PLAN.
+        left_out: documents that survive in categories the mixture leaves out.
+    """
+    mix = manifests["mix"]
+    planned = pc.sum(plan.column("num_documents")).as_py() or 0
+    return [
+        *(
+            Equation(
+                "manifest of ingest",
+                (name, manifests["ingest"].counts.get(name, 0)),
+                [(f"{name} by statistics", amount.documents)],
+            )
+            for name, amount in (
+                ("read", flow.read),
+                ("kept", flow.kept),
+                ("dropped", flow.dropped),
+                ("rejected", flow.rejected),
+            )
+        ),
+        Equation(
+            "manifest of deduplicate",
+            ("removed", manifests["deduplicate"].counts.get("removed", 0)),
+            [("duplicates", flow.duplicates.documents)],
+        ),
+        Equation(
+            "plan",
+            ("surviving", flow.surviving.documents),
+            [("documents of the plan", planned), ("left out", left_out)],
+        ),
+        Equation(
+            "training shards",
+            ("rows", _rows(mix, "shards/train-")),
+            [("first copies", flow.train.documents), ("repeats", flow.repeated.documents)],
+        ),
+        Equation(
+            "validation shards",
+            ("rows", _rows(mix, "shards/validation-")),
+            [("validation", flow.validation.documents)],
+        ),
+    ]
+
+
+def _rows(manifest: Manifest, prefix: str) -> int:
+    return sum(entry.num_rows for entry in manifest.files if entry.path.startswith(prefix))

@@ -1,0 +1,1 @@
+"""Third-party JavaScript that is copied into the page, unchanged, with its licences."""

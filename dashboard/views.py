@@ -1,0 +1,358 @@
+"""Views: the numbers of the report, as pure functions on Arrow tables.
+
+Tables named `documents` are in the schema `statistics.DOCUMENTS`, tables named `plan` in PLAN.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from glotmill.dashboard.amounts import (
+    KEPT,
+    REPEATED,
+    TRAIN,
+    VALIDATION,
+    Amount,
+    Outcome,
+    Sums,
+    total,
+)
+from glotmill.dashboard.names import language_name, script_name, script_of
+from glotmill.schemas.recipe import Recipe, Source
+from glotmill.schemas.tiers import tier_table
+
+
+def share(part: float, whole: float) -> float:
+    """A part of a whole; 0 where there is no whole.
+
+    >>> share(1, 4), share(0, 0)
+    (0.25, 0.0)
+    """
+    return part / whole if whole else 0.0
+
+
+# ------------------------------------------------------------------ flow
+
+
+@dataclass(frozen=True)
+class Flow:
+    """What became of the records of one source, or of all of them.
+
+    Attributes:
+        source: its name; empty for all sources together.
+        rejected: records that could not be read; they have no bytes and no words.
+        reasons: dropped documents by reason.
+        train: first copies of the documents drawn for training.
+        repeated: their further copies.
+    """
+
+    source: str
+    rejected: Amount
+    reasons: Mapping[str, Amount]
+    kept: Amount
+    duplicates: Amount
+    train: Amount
+    repeated: Amount
+    validation: Amount
+
+    @property
+    def dropped(self) -> Amount:
+        """Documents that ingest dropped, for any reason."""
+        return total(self.reasons.values())
+
+    @property
+    def read(self) -> Amount:
+        """All records that were read."""
+        return self.kept + self.dropped + self.rejected
+
+    @property
+    def surviving(self) -> Amount:
+        """Documents that deduplication left."""
+        return self.kept - self.duplicates
+
+    @property
+    def unsampled(self) -> Amount:
+        """Surviving documents that are neither in training nor in validation."""
+        return self.surviving - self.train - self.validation
+
+    @property
+    def sampled(self) -> Amount:
+        """What stands in the training shards, repeats included."""
+        return self.train + self.repeated
+
+
+def flows(documents: pa.Table, sources: Sequence[str]) -> list[Flow]:
+    """The flow of each source, in the order given."""
+    sums = Sums(documents, ["source"])
+    return [_flow(sums, source) for source in sources]
+
+
+def _flow(sums: Sums, source: str) -> Flow:
+    group = (source,)
+    return Flow(
+        source=source,
+        rejected=sums.all_of(group, "ingest", "rejected"),
+        reasons=sums.reasons(group, "ingest", "dropped"),
+        kept=sums.of(group, KEPT),
+        duplicates=sums.all_of(group, "deduplicate", "dropped"),
+        train=sums.of(group, TRAIN),
+        repeated=sums.of(group, REPEATED),
+        validation=sums.of(group, VALIDATION),
+    )
+
+
+def whole_flow(flows: Sequence[Flow]) -> Flow:
+    """All flows added up."""
+    reasons = sorted({reason for flow in flows for reason in flow.reasons})
+    return Flow(
+        source="",
+        rejected=total(flow.rejected for flow in flows),
+        reasons={r: total(flow.reasons.get(r, Amount()) for flow in flows) for r in reasons},
+        kept=total(flow.kept for flow in flows),
+        duplicates=total(flow.duplicates for flow in flows),
+        train=total(flow.train for flow in flows),
+        repeated=total(flow.repeated for flow in flows),
+        validation=total(flow.validation for flow in flows),
+    )
+
+
+# ------------------------------------------------------------- languages
+
+
+@dataclass(frozen=True)
+class LanguageRow:
+    """One label in one category of the mixture; `available` is what deduplication left."""
+
+    label: str
+    name: str
+    script: str
+    category: str
+    available: Amount
+    tier: str | None
+    rate: float | None
+    sampled: Amount
+    sampled_share: float
+    validation: Amount
+    duplicates_share: float
+    dropped_share: float
+
+
+def languages(documents: pa.Table, plan: pa.Table) -> list[LanguageRow]:
+    """Every category and label that ingest saw, sorted by label; shares of words and documents."""
+    sums = Sums(documents, ["label", "category"])
+    drawn = total(sums.sampled(group) for group in sums.groups)
+    planned = {
+        (label, category): (tier, rate)
+        for label, category, tier, rate in _rows(plan, ["label", "category", "tier", "rate"])
+    }
+    # Rejected records have no label.
+    return [
+        _language(sums, group, planned.get(group, (None, None)), drawn.words)
+        for group in sums.groups
+        if group[0]
+    ]
+
+
+def _language(
+    sums: Sums, group: tuple[str, ...], planned: tuple[str | None, float | None], drawn: int
+) -> LanguageRow:
+    label, category = group
+    kept = sums.of(group, KEPT).documents
+    dropped = sums.all_of(group, "ingest", "dropped").documents
+    available = sums.surviving(group)
+    sampled = sums.sampled(group)
+    return LanguageRow(
+        label=label,
+        name=language_name(label),
+        script=script_of(label),
+        category=category,
+        available=available,
+        tier=planned[0],
+        rate=planned[1],
+        sampled=sampled,
+        sampled_share=share(sampled.words, drawn),
+        validation=sums.of(group, VALIDATION),
+        duplicates_share=share(kept - available.documents, kept),
+        dropped_share=share(dropped, kept + dropped),
+    )
+
+
+def _rows(table: pa.Table, columns: Sequence[str]) -> Iterable[tuple[object, ...]]:
+    return zip(*(table.column(name).to_pylist() for name in columns), strict=True)
+
+
+# --------------------------------------------------------------- scripts
+
+
+@dataclass(frozen=True)
+class ScriptRow:
+    """One script, as recognised in the texts."""
+
+    code: str
+    name: str
+    num_labels: int
+    available: Amount
+    sampled: Amount
+    validation: Amount
+
+
+def scripts(documents: pa.Table) -> list[ScriptRow]:
+    """Scripts of the texts that deduplication left, the most words first."""
+    sums = Sums(documents, ["script"])
+    labels = Sums(documents, ["script", "label"])
+    num_labels: dict[str, int] = {}
+    for script, label in labels.groups:
+        if labels.surviving((script, label)).documents:
+            num_labels[script] = num_labels.get(script, 0) + 1
+    rows = [
+        ScriptRow(
+            code=group[0],
+            name=script_name(group[0]),
+            num_labels=num_labels.get(group[0], 0),
+            available=sums.surviving(group),
+            sampled=sums.sampled(group),
+            validation=sums.of(group, VALIDATION),
+        )
+        for group in sums.groups
+        if group[0] and sums.surviving(group).documents
+    ]
+    return sorted(rows, key=lambda row: (-row.available.words, row.code))
+
+
+# --------------------------------------------------------------- sources
+
+
+@dataclass(frozen=True)
+class SourceRow:
+    """One source: what the recipe says of it, its input files, and what became of it."""
+
+    source: Source
+    num_files: int
+    input_bytes: int
+    flow: Flow
+
+
+# ----------------------------------------------------------------- tiers
+
+
+@dataclass(frozen=True)
+class TierRow:
+    """One tier; a tier without name stands for the categories that the mixture leaves out."""
+
+    name: str
+    at_least: float
+    rate: float
+    num_labels: int
+    available: Amount
+    sampled: Amount
+    validation: Amount
+    planned_count: float
+
+
+def tiers(languages: Sequence[LanguageRow], plan: pa.Table, recipe: Recipe) -> list[TierRow]:
+    """The tiers of the recipe, largest first, and what is left out of the mixture, if anything."""
+    table = [(t.name, t.at_least, t.rate) for t in tier_table(recipe.mix.tiers)]
+    outside = [row for row in languages if row.tier is None and row.available.documents]
+    if outside:
+        table.append(("", 0.0, 0.0))
+    planned: dict[str, float] = {}
+    for name, count in zip(
+        plan.column("tier").to_pylist(), plan.column("planned_count").to_pylist(), strict=True
+    ):
+        planned[name] = planned.get(name, 0.0) + count
+    return [
+        _tier(name, at_least, rate, languages, planned.get(name, 0.0))
+        for name, at_least, rate in table
+    ]
+
+
+def _tier(
+    name: str, at_least: float, rate: float, languages: Sequence[LanguageRow], planned: float
+) -> TierRow:
+    rows = [row for row in languages if (row.tier or "") == name and row.available.documents]
+    return TierRow(
+        name=name,
+        at_least=at_least,
+        rate=rate,
+        num_labels=len(rows),
+        available=total(row.available for row in rows),
+        sampled=total(row.sampled for row in rows),
+        validation=total(row.validation for row in rows),
+        planned_count=planned,
+    )
+
+
+# --------------------------------------------------------------- dropped
+
+_NUM_TOP_LABELS = 3
+
+
+@dataclass(frozen=True)
+class DropRow:
+    """One reason to drop documents, and the labels with the most of them."""
+
+    reason: str
+    amount: Amount
+    share_of_read: float
+    top_labels: Sequence[tuple[str, int]]
+
+
+def drop_reasons(documents: pa.Table, flow: Flow) -> list[DropRow]:
+    """Reasons to drop documents, the most frequent first."""
+    dropped = documents.filter(
+        pc.and_(
+            pc.equal(documents.column("stage"), "ingest"),
+            pc.equal(documents.column("outcome"), "dropped"),
+        )
+    )
+    sums = Sums(dropped, ["label"])
+    rows = [
+        DropRow(
+            reason=reason,
+            amount=amount,
+            share_of_read=share(amount.documents, flow.read.documents),
+            top_labels=_top_labels(sums, reason),
+        )
+        for reason, amount in flow.reasons.items()
+    ]
+    return sorted(rows, key=lambda row: (-row.amount.documents, row.reason))
+
+
+def _top_labels(sums: Sums, reason: str) -> list[tuple[str, int]]:
+    outcome = Outcome("ingest", "dropped", reason)
+    counts = [(label, sums.of((label,), outcome).documents) for (label,) in sums.groups]
+    found = [(label, count) for label, count in counts if count]
+    return sorted(found, key=lambda each: (-each[1], each[0]))[:_NUM_TOP_LABELS]
+
+
+# ----------------------------------------------------------- key figures
+
+
+@dataclass(frozen=True)
+class KeyFigures:
+    """The finished corpus in numbers."""
+
+    sampled: Amount
+    repeated: Amount
+    validation: Amount
+    num_labels: int
+    num_available_labels: int
+    num_scripts: int
+
+
+def key_figures(
+    flow: Flow, languages: Sequence[LanguageRow], scripts: Sequence[ScriptRow]
+) -> KeyFigures:
+    """Totals of what was drawn; labels and scripts with a document in the training shards."""
+    return KeyFigures(
+        sampled=flow.sampled,
+        repeated=flow.repeated,
+        validation=flow.validation,
+        num_labels=len({row.label for row in languages if row.sampled.documents}),
+        num_available_labels=len({row.label for row in languages if row.available.documents}),
+        num_scripts=sum(1 for row in scripts if row.sampled.documents),
+    )
