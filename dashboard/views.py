@@ -5,7 +5,7 @@ Tables named `documents` are in the schema `statistics.DOCUMENTS`, tables named 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -145,10 +145,7 @@ def languages(documents: pa.Table, plan: pa.Table) -> list[LanguageRow]:
     """Every category and label that ingest saw, sorted by label; shares of words and documents."""
     sums = Sums(documents, ["label", "category"])
     drawn = total(sums.sampled(group) for group in sums.groups)
-    planned = {
-        (label, category): (tier, rate)
-        for label, category, tier, rate in _rows(plan, ["label", "category", "tier", "rate"])
-    }
+    planned = _planned(plan)
     # Rejected records have no label.
     return [
         _language(sums, group, planned.get(group, (None, None)), drawn.words)
@@ -181,8 +178,11 @@ def _language(
     )
 
 
-def _rows(table: pa.Table, columns: Sequence[str]) -> Iterable[tuple[object, ...]]:
-    return zip(*(table.column(name).to_pylist() for name in columns), strict=True)
+def _planned(plan: pa.Table) -> dict[tuple[str, ...], tuple[str, float]]:
+    """Tier and rate by label and category."""
+    names = ("label", "category", "tier", "rate")
+    rows = zip(*(plan.column(name).to_pylist() for name in names), strict=True)
+    return {(label, category): (tier, rate) for label, category, tier, rate in rows}
 
 
 # --------------------------------------------------------------- scripts

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
 from glotmill.language_registry.tables import read_lines, read_rows
 
 NUM_CODE_POINTS = 0x110000

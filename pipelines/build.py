@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 import apache_beam as beam
+
 from glotmill.schemas.lock import Lock, Unit
 from glotmill.transforms.deduplicate import RemoveExactDuplicates
 from glotmill.transforms.ingest import IngestUnits

@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
+
 from glotmill.schemas.loading import RecipeError, load_recipe
 from glotmill.schemas.recipe import json_schema
-from rich.console import Console
 
 app = typer.Typer(
     no_args_is_help=True,

@@ -19,7 +19,7 @@ from glotmill.schemas.lock import Lock, dump_lock
 from glotmill.schemas.manifest import Manifest
 from glotmill.transforms import storage
 from glotmill.transforms.batches import StageOrderError
-from glotmill.transforms.custom import CustomStageError
+from glotmill.transforms.custom import CustomStageError, make_annotator, make_filter
 from glotmill.transforms.identify import load_model
 from glotmill.transforms.ingest import annotators
 from glotmill.transforms.models.fasttext_model import ModelError
@@ -37,12 +37,21 @@ def check_stages(loaded: LoadedRecipe) -> None:
     Raises:
         UserError: a custom stage is missing, or reads a column that is not there.
     """
-    for source in loaded.recipe.sources:
+    recipe = loaded.recipe
+    for make, stages, key in (
+        (make_annotator, recipe.stages, ("stages",)),
+        (make_filter, recipe.filters.custom, ("filters", "custom")),
+    ):
+        for index, stage in enumerate(stages):
+            try:
+                make(stage)
+            except CustomStageError as error:
+                raise UserError(f"{loaded.position(*key, index)}: {error}") from None
+    for source in recipe.sources:
         try:
-            annotators(loaded.recipe, source)
-        except (CustomStageError, StageOrderError) as error:
-            key = "filters" if "filter" in str(error) else "stages"
-            raise UserError(f"{loaded.position(key)}: {error}") from None
+            annotators(recipe, source)
+        except StageOrderError as error:
+            raise UserError(f"{loaded.position('stages')}: {error}") from None
 
 
 def check_model(loaded: LoadedRecipe) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from rich.console import Console
+from rich.table import Table
+
 from glotmill.pipelines.stages.base import Manifests, statistics_of
 from glotmill.transforms.mix import PLAN_PATH
 from glotmill.transforms.tables import read_table
-from rich.console import Console
-from rich.table import Table
 
 
 def print_summary(console: Console, root: str, manifests: Manifests) -> None:

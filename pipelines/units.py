@@ -9,10 +9,11 @@ from importlib.metadata import entry_points, version
 from pathlib import Path
 
 import xxhash
+
 from glotmill.pipelines.errors import UserError
 from glotmill.schemas.loading import LoadedRecipe
 from glotmill.schemas.lock import Input, Lock, Unit, UnitSlice
-from glotmill.schemas.recipe import CustomStage, Recipe, Source
+from glotmill.schemas.recipe import CustomStage, FileFormat, Recipe, Source
 from glotmill.transforms import storage
 from glotmill.transforms.custom import GROUP
 from glotmill.transforms.ingest import read_options
@@ -23,7 +24,7 @@ from glotmill.transforms.readers.errors import MissingColumn, ProbeError, WrongC
 #: Raised by one whenever ingest gives other output for the same recipe and input.
 INGEST_VERSION = 1
 
-_FORMATS = {
+_FORMATS: dict[str, FileFormat] = {
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
     ".json": "jsonl",
@@ -34,7 +35,8 @@ _FORMATS = {
 }
 _COMPRESSED = (".gz", ".zst", ".zstd", ".bz2", ".xz")
 
-Progress = Callable[[int], None]
+# Files of a source that are looked into before one is found that fits the recipe.
+_NUM_PROBED = 10
 
 
 def fingerprint(content: object) -> str:
@@ -65,7 +67,7 @@ def find_inputs(loaded: LoadedRecipe) -> list[tuple[Source, list[storage.InputFi
     return found
 
 
-def input_format(source: Source, path: str) -> str:
+def input_format(source: Source, path: str) -> FileFormat:
     """The format of a file, by its name where the recipe leaves it open.
 
     Raises:
@@ -97,36 +99,40 @@ def row_name(path: str, folder: str) -> str:
 def check_inputs(
     loaded: LoadedRecipe, found: Iterable[tuple[Source, list[storage.InputFile]]]
 ) -> None:
-    """Looks into the first file of each source.
+    """Looks into the first files of each source, until one is as the recipe says.
 
     Raises:
-        UserError: it cannot be read, or lacks a column the recipe names.
+        UserError: a source's files cannot be read, or lack a column the recipe names.
     """
-    problems: list[str] = []
+    problems = []
     for index, (source, files) in enumerate(found):
-        try:
-            _check_source(loaded, index, source, files[0].path)
-        except UserError as error:
-            problems.append(str(error))
+        tried: list[str] = []
+        for file in files[:_NUM_PROBED]:
+            problem = _problem(loaded, index, source, file.path)
+            if problem is None:
+                break
+            tried.append(problem)
+        else:
+            problems.append(tried[0])
     if problems:
         raise UserError("\n".join(problems))
 
 
-def _check_source(loaded: LoadedRecipe, index: int, source: Source, path: str) -> None:
+def _problem(loaded: LoadedRecipe, index: int, source: Source, path: str) -> str | None:
+    """What keeps a file from being read as the recipe says."""
     kind = input_format(source, path)
     options = read_options(loaded.recipe, source)
-    at = loaded.position("sources", index, "text")
+    at = f"{loaded.position('sources', index, 'text')}: source '{source.name}'"
     try:
-        seen = probe(path, kind, options)  # type: ignore[arg-type]
+        seen = probe(path, kind, options)
     except (MissingColumn, WrongColumnType) as error:
-        raise UserError(f"{at}: source '{source.name}': {error}") from None
+        return f"{at}: {error}"
     except (ProbeError, OSError) as error:
-        raise UserError(f"{loaded.position('sources', index, 'path')}: {error}") from None
+        return f"{loaded.position('sources', index, 'path')}: source '{source.name}': {error}"
     if seen.missing and seen.columns:
-        raise UserError(
-            f"{loaded.position('sources', index)}: source '{source.name}': no column "
-            f"{', '.join(map(repr, seen.missing))} in {path}; it has {', '.join(seen.columns)}"
-        )
+        missing = ", ".join(map(repr, seen.missing))
+        return f"{at}: no column {missing} in {path}; it has {', '.join(seen.columns)}"
+    return None
 
 
 def lock_recipe(
@@ -225,7 +231,7 @@ def _grouped(inputs: Iterable[Input], unit_bytes: int) -> Iterator[tuple[int, li
 
 
 def _cut(item: Input, unit_bytes: int) -> Iterator[tuple[int, list[UnitSlice]]]:
-    pieces = split_file(item.path, item.size, item.format, unit_bytes)  # type: ignore[arg-type]
+    pieces = split_file(item.path, item.size, item.format, unit_bytes)
     for piece in pieces:
         yield max(1, item.size // len(pieces)), [_slice(item, piece.start, piece.end)]
 

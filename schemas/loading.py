@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from glotmill.schemas.recipe import Recipe, json_schema
 from pydantic import ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from glotmill.schemas.recipe import Recipe, json_schema
 
 Location = tuple[str | int, ...]
 

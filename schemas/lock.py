@@ -7,8 +7,9 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 import yaml
-from glotmill.schemas.recipe import Recipe
 from pydantic import BaseModel, ConfigDict
+
+from glotmill.schemas.recipe import FileFormat, Recipe
 
 
 class _Frozen(BaseModel):
@@ -25,7 +26,7 @@ class Input(_Frozen):
     source: str
     path: str
     name: str
-    format: str
+    format: FileFormat
     size: int
     checksum: str
 
@@ -35,7 +36,7 @@ class UnitSlice(_Frozen):
 
     path: str
     name: str
-    format: str
+    format: FileFormat
     checksum: str
     start: int
     end: int

@@ -9,13 +9,14 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal
 
+from pydantic import Field, JsonValue, field_validator, model_validator
+
 from glotmill.language_registry import UnknownCode, resolve
 from glotmill.schemas.model import Model
 from glotmill.schemas.tiers import Tier, tier_table
-from pydantic import Field, JsonValue, field_validator, model_validator
 
 Category = Literal["monolingual", "bitext", "code", "paper", "book", "instruction"]
-Format = Literal["auto", "jsonl", "parquet", "text", "text_file", "tsv"]
+FileFormat = Literal["jsonl", "parquet", "text", "text_file", "tsv"]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 
@@ -71,7 +72,7 @@ class Source(Model):
     """Short and unique; it stands on every row."""
     path: str | list[str]
     """Path, glob or URI, or several; relative ones start at the recipe's folder."""
-    format: Format = "auto"
+    format: Literal["auto"] | FileFormat = "auto"
     """`auto` goes by the file name; `text` is a document a line, `text_file` one a file."""
     category: Category = "monolingual"
     """Which part of the mixture it belongs to."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated
 
-from glotmill.schemas.model import Model
 from pydantic import Field
+
+from glotmill.schemas.model import Model
 
 
 class Tier(Model):

@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from importlib.metadata import entry_points
 
 import pyarrow as pa
+
 from glotmill.schemas import recipe
 from glotmill.schemas.tables import DROP_REASON
 from glotmill.transforms.batches import Annotator, with_columns

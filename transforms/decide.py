@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
+
 from glotmill.schemas import recipe
 from glotmill.schemas.tables import DROP_REASON
 from glotmill.transforms.batches import with_columns
@@ -19,6 +20,11 @@ class Rule:
     reason: str
     reads: tuple[str, ...]
     applies: Callable[[pa.RecordBatch], pa.Array]
+
+
+def _share(value: float) -> pa.Scalar:
+    """A threshold in the type of the columns of shares, or a share equal to it would exceed it."""
+    return pa.scalar(value, pa.float32())
 
 
 def _rule(reason: str, column: str, function: Callable[..., pa.Array], value: object) -> Rule:
@@ -41,10 +47,18 @@ def drop_rules(options: recipe.Recipe, source: recipe.Source) -> list[Rule]:
     rules += [
         _rule("unknown_language_code", "verdict", pc.equal, "unknown_code"),
         _rule("no_letters", "num_letters", pc.equal, 0),
-        _rule("mixed_scripts", "script_share", pc.less, pa.scalar(options.script.min_share, "f4")),
-        _rule("repeated_lines", "repeated_line_share", pc.greater, filters.max_repeated_line_share),
+        _rule("mixed_scripts", "script_share", pc.less, _share(options.script.min_share)),
         _rule(
-            "repeated_ngrams", "repeated_ngram_share", pc.greater, filters.max_repeated_ngram_share
+            "repeated_lines",
+            "repeated_line_share",
+            pc.greater,
+            _share(filters.max_repeated_line_share),
+        ),
+        _rule(
+            "repeated_ngrams",
+            "repeated_ngram_share",
+            pc.greater,
+            _share(filters.max_repeated_ngram_share),
         ),
     ]
     if options.identify.on_mismatch == "drop":

@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import xxhash
 from apache_beam import typehints
+
 from glotmill.schemas.lock import doc_id, row_of, unit_of
 from glotmill.schemas.tables import COUNTS, REMOVALS
 from glotmill.transforms.records import write_record

@@ -19,6 +19,7 @@ import pyarrow as pa
 from apache_beam import typehints
 from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.windowed_value import WindowedValue
+
 from glotmill.transforms import batches as _coder  # noqa: F401  registers the coder
 from glotmill.transforms import storage
 

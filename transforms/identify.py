@@ -12,7 +12,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import pyarrow as pa
+
 from glotmill.language_registry import UnknownCode, confirms, language, lid_label, resolve
+from glotmill.language_registry.scripts import same_family
 from glotmill.schemas import recipe
 from glotmill.schemas.tables import ANNOTATIONS
 from glotmill.transforms.batches import with_columns
@@ -56,19 +58,13 @@ def candidate_label(family: str, raw: str, script: str) -> str | None:
     """
     for code in lid_label(family, raw):
         written = code.partition("_")[2]
-        if written and not _same_family(written, script):
+        if written and not same_family(written, script):
             continue
         code = code[:3]
         scripts = language(code).scripts
-        if not scripts or any(_same_family(known, script) for known in scripts):
+        if not scripts or any(same_family(known, script) for known in scripts):
             return resolve(code, script=script).label
     return None
-
-
-def _same_family(one: str, other: str) -> bool:
-    """Whether two script codes can name the script of the same text."""
-    families = ({"Hani", "Hans", "Hant"}, {"Hang", "Kore"})
-    return one == other or any(one in family and other in family for family in families)
 
 
 class IdentifyLanguage:

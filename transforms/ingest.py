@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
 from apache_beam import typehints
+
 from glotmill.schemas import recipe as recipes
 from glotmill.schemas.lock import Unit, UnitSlice
 from glotmill.schemas.manifest import UnitRecord, dump_manifest
@@ -35,7 +36,14 @@ from glotmill.transforms.decide import DecideDrops, drop_rules
 from glotmill.transforms.identify import IdentifyLanguage
 from glotmill.transforms.measure import MeasureText
 from glotmill.transforms.normalise import NormaliseText
-from glotmill.transforms.readers import ReadOptions, Reject, read_slice
+from glotmill.transforms.readers import (
+    MissingColumn,
+    ReadBatch,
+    ReadOptions,
+    Reject,
+    WrongColumnType,
+    read_slice,
+)
 from glotmill.transforms.statistics import merge, summarise
 from glotmill.transforms.tables import TableWriter, write_table
 
@@ -154,7 +162,7 @@ class UnitIngester:
         source = self._sources[unit.source]
         options = read_options(self._recipe, source)
         code = declared_code(source, part.name)
-        batches = read_slice(part.path, part.format, part.start, part.end, options)  # type: ignore[arg-type]
+        batches = _read(part, options)
         while (read := work.timed("read", lambda: next(batches, None))) is not None:
             work.reject(part.name, read.rejects)
             if read.records.num_rows:
@@ -175,6 +183,16 @@ class UnitIngester:
                 self._annotate(work, chain[place:], batch.slice(half))
                 return
         work.timed("write", lambda: work.write(batch))
+
+
+def _read(part: UnitSlice, options: ReadOptions) -> Iterator[ReadBatch]:
+    """The batches of a slice; a file without the text column is one reject."""
+    try:
+        yield from read_slice(part.path, part.format, part.start, part.end, options)
+    except (MissingColumn, WrongColumnType) as error:
+        reject = Reject(0, "missing_column", str(error), "")
+        empty = pa.RecordBatch.from_pylist([], schema=options.schema)
+        yield ReadBatch(empty, [reject])
 
 
 def _records(read: pa.RecordBatch, source: str, name: str, code: str | None) -> pa.RecordBatch:

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+
 from glotmill.schemas.tables import ANNOTATIONS
 from glotmill.transforms.batches import with_columns
 from glotmill.transforms.scan import Ints, Scan, scan

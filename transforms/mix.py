@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 from apache_beam import typehints
+
 from glotmill.schemas import recipe
 from glotmill.schemas.manifest import FileEntry
 from glotmill.schemas.tables import CORPUS, STATISTICS

@@ -19,6 +19,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 from ftfy.badness import BADNESS_RE
+
 from glotmill.schemas import recipe
 from glotmill.schemas.tables import ANNOTATIONS
 from glotmill.transforms.batches import with_columns

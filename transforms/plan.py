@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
+
 from glotmill.schemas import recipe
 from glotmill.schemas.tables import COUNTS, PLAN
 from glotmill.schemas.tiers import tier_of, tier_table

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pydantic import TypeAdapter
+
 from glotmill.schemas.manifest import FileEntry
 from glotmill.transforms import storage
-from pydantic import TypeAdapter
 
 _ENTRIES = TypeAdapter(tuple[FileEntry, ...])
 

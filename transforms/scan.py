@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+
 from glotmill.language_registry.unicode_tables import SCRIPT_CODES, category_flags, script_table
 
 Ints = npt.NDArray[np.int64]

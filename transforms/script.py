@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+
 from glotmill.language_registry.unicode_tables import (
     HAN_SIMPLIFIED_ONLY,
     HAN_TRADITIONAL_ONLY,

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 from apache_beam import typehints
+
 from glotmill.transforms.draws import split_draw
 from glotmill.transforms.plan import Group
 from glotmill.transforms.tables import read_table, write_table
@@ -55,6 +56,8 @@ class _SmallestOfUnit(beam.DoFn):
             yield group, smallest(np.array(draws, np.int64), self._wanted[group]).tobytes()
 
 
+@typehints.with_input_types(bytes)
+@typehints.with_output_types(bytes)
 class _Smallest(beam.CombineFn):
     """Keeps the smallest draws of a group, `num_kept` at most; packed as bytes."""
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 import pyarrow as pa
 import pyarrow.compute as pc
+
 from glotmill.schemas.tables import COUNTS, STATISTICS, STATISTICS_KEYS
 
 _SUMS = ("num_documents", *COUNTS)

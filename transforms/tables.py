@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from types import TracebackType
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
+
 from glotmill.schemas.manifest import FileEntry
 from glotmill.transforms import storage
 
 # Level 3 is zstd's default. Fixed here, as the bytes are promised to be the same everywhere.
 _COMPRESSION_LEVEL = 3
-# Columns of few distinct values; the text itself and the hashes gain nothing from a dictionary.
 # A row group ends early where its texts are long, so that memory stays bounded.
 _ROW_GROUP_BYTES = 64 * 2**20
+# The text itself, hashes and addresses gain nothing from a dictionary; the rest repeats.
 _NO_DICTIONARY = frozenset({"text", "content_hash", "excerpt", "url", "external_id"})
 
 
@@ -43,39 +49,45 @@ class TableWriter:
         self._num_pending = 0
         self._num_pending_bytes = 0
         self._num_rows = 0
+        self._open = ExitStack()
         self._sink: storage.AtomicWriter | None = None
         self._writer: pq.ParquetWriter | None = None
 
     def write(self, batch: pa.RecordBatch) -> None:
-        """Appends rows."""
-        if not batch.num_rows:
-            return
-        self._pending.append(batch)
-        self._num_pending += batch.num_rows
-        self._num_pending_bytes += batch.nbytes
-        self._num_rows += batch.num_rows
-        while self._num_pending >= self._row_group_rows:
-            self._write_group(self._row_group_rows)
-        if self._num_pending_bytes >= _ROW_GROUP_BYTES:
-            self._write_group(self._num_pending)
+        """Appends rows; the file's bytes depend on the rows, not on how batches cut them."""
+        sizes = _row_bytes(batch)
+        start = 0
+        while start < batch.num_rows:
+            room = self._row_group_rows - self._num_pending
+            filled = self._num_pending_bytes + np.cumsum(sizes[start : start + room])
+            count = min(len(filled), int(np.searchsorted(filled, _ROW_GROUP_BYTES)) + 1)
+            self._pending.append(batch.slice(start, count))
+            self._num_pending += count
+            self._num_pending_bytes = int(filled[count - 1])
+            start += count
+            if count == room or self._num_pending_bytes >= _ROW_GROUP_BYTES:
+                self._write_group()
 
-    def _write_group(self, num_rows: int) -> None:
+    def _write_group(self) -> None:
         table = pa.Table.from_batches(self._pending, schema=self._schema)
         if self._writer is None:
-            self._sink = storage.atomic_writer(self._target)
-            self._sink.__enter__()
-            self._writer = pq.ParquetWriter(
-                self._sink,
-                self._schema,
-                compression="zstd",
-                compression_level=_COMPRESSION_LEVEL,
-                use_dictionary=[n for n in self._schema.names if n not in _NO_DICTIONARY],
-                write_statistics=[n for n in self._schema.names if n not in _NO_DICTIONARY],
-            )
-        self._writer.write_table(table.slice(0, num_rows), row_group_size=num_rows)
-        self._pending = table.slice(num_rows).to_batches()
-        self._num_pending = table.num_rows - min(num_rows, table.num_rows)
-        self._num_pending_bytes = sum(batch.nbytes for batch in self._pending)
+            self._writer = self._opened()
+        # In one piece, as Parquet ends its pages by the pieces that it is given.
+        self._writer.write_table(table.combine_chunks(), row_group_size=table.num_rows)
+        self._num_rows += table.num_rows
+        self._pending, self._num_pending, self._num_pending_bytes = [], 0, 0
+
+    def _opened(self) -> pq.ParquetWriter:
+        self._sink = self._open.enter_context(storage.atomic_writer(self._target))
+        writer = pq.ParquetWriter(
+            self._sink,
+            self._schema,
+            compression="zstd",
+            compression_level=_COMPRESSION_LEVEL,
+            use_dictionary=[n for n in self._schema.names if n not in _NO_DICTIONARY],
+            write_statistics=[n for n in self._schema.names if n not in _NO_DICTIONARY],
+        )
+        return self._open.enter_context(writer)
 
     def __enter__(self) -> TableWriter:
         return self
@@ -86,12 +98,13 @@ class TableWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if error is None and self._num_pending:
-            self._write_group(self._num_pending)
-        if self._writer is not None and self._sink is not None:
-            if error is None:
-                self._writer.close()
-            self._sink.__exit__(kind, error, trace)
+        try:
+            if error is None and self._num_pending:
+                self._write_group()
+        except BaseException:
+            self._open.__exit__(*sys.exc_info())
+            raise
+        self._open.__exit__(kind, error, trace)
 
     @property
     def entries(self) -> list[FileEntry]:
@@ -106,6 +119,15 @@ class TableWriter:
                 sha256=self._sink.sha256,
             )
         ]
+
+
+def _row_bytes(batch: pa.RecordBatch) -> npt.NDArray[np.int64]:
+    """Size of each row, about: its texts, and eight bytes for each column."""
+    sizes = np.full(batch.num_rows, 8 * batch.num_columns, np.int64)
+    for column in batch.columns:
+        if pa.types.is_string(column.type) or pa.types.is_binary(column.type):
+            sizes += np.asarray(pc.fill_null(pc.binary_length(column), 0))
+    return sizes
 
 
 def write_table(root: str, path: str, table: pa.Table) -> FileEntry:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+
 from glotmill.schemas.lock import Lock
 from glotmill.schemas.manifest import MANIFEST, SUCCESS, FileEntry, Manifest, UnitRecord
 from glotmill.transforms import storage

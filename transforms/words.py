@@ -12,6 +12,7 @@ import functools
 
 import numpy as np
 import numpy.typing as npt
+
 from glotmill.language_registry.scripts import is_spaced
 from glotmill.language_registry.unicode_tables import (
     DIGIT,

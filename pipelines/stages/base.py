@@ -8,6 +8,7 @@ from importlib.metadata import version
 from typing import ClassVar, Protocol
 
 import pyarrow as pa
+
 from glotmill.pipelines.engine import Build, num_cores
 from glotmill.pipelines.progress import Look
 from glotmill.schemas.lock import Lock

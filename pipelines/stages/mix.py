@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 import pyarrow.compute as pc
+
 from glotmill.pipelines import build
 from glotmill.pipelines.progress import State
 from glotmill.pipelines.stages.base import Job, Manifests, Written, statistics_of

@@ -4,11 +4,12 @@ import csv
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from glotmill.language_registry import UnknownCode, accepts, all_languages, confirms, language
 from glotmill.language_registry.acceptance import related
 from glotmill.language_registry.tables import overrides
-from hypothesis import given
-from hypothesis import strategies as st
 
 CONFIRMED = """
 aze_Latn azj_Latn | aze_Arab azb_Arab | swa_Latn swh_Latn | ara_Arab arb_Arab | est_Latn ekk_Latn

@@ -1,6 +1,7 @@
 """The table of languages."""
 
 import pytest
+
 from glotmill.language_registry import (
     UnknownCode,
     all_languages,

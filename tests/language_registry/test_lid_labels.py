@@ -4,6 +4,7 @@ import csv
 from pathlib import Path
 
 import pytest
+
 from glotmill.language_registry import UnknownCode, confirms, language, lid_label, model_labels
 
 

@@ -4,6 +4,7 @@ import importlib.metadata
 from importlib.resources import files
 
 import pytest
+
 from glotmill.language_registry import build
 from glotmill.language_registry.tables import read_rows
 

@@ -6,6 +6,7 @@ import pkgutil
 from pathlib import Path
 
 import pytest
+
 from glotmill import language_registry
 
 MODULES = [name for _, name, _ in pkgutil.iter_modules(language_registry.__path__)]

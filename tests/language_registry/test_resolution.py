@@ -5,10 +5,11 @@ import re
 from pathlib import Path
 
 import pytest
-from glotmill.language_registry import UnknownCode, UnknownScript, all_languages, resolve
-from glotmill.language_registry.scripts import all_scripts
 from hypothesis import given
 from hypothesis import strategies as st
+
+from glotmill.language_registry import UnknownCode, UnknownScript, all_languages, resolve
+from glotmill.language_registry.scripts import all_scripts
 
 FLORES_200 = """
 ace_Arab ace_Latn acm_Arab acq_Arab aeb_Arab afr_Latn ajp_Arab aka_Latn als_Latn amh_Ethi apc_Arab

@@ -1,6 +1,7 @@
 """Scripts and their relations."""
 
 import pytest
+
 from glotmill.language_registry import UnknownScript, is_spaced, script
 from glotmill.language_registry.scripts import (
     COMPONENTS,

@@ -7,6 +7,7 @@ import unicodedata
 import numpy as np
 import pytest
 import regex
+
 from glotmill.language_registry import unicode_tables
 from glotmill.language_registry.unicode_tables import (
     NUM_CODE_POINTS,

@@ -9,11 +9,12 @@ import tracemalloc
 
 import pytest
 import zstandard
-from glotmill.transforms.readers import BrokenStream, open_stream
-from glotmill.transforms.readers.decompress import detect_compression
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from reading import read
+
+from glotmill.transforms.readers import BrokenStream, open_stream
+from glotmill.transforms.readers.decompress import detect_compression
 
 
 def zstd(data):

@@ -5,10 +5,11 @@ import json
 from itertools import pairwise
 
 import pytest
-from glotmill.transforms.readers.jsonl import as_string, look_up
 from hypothesis import given
 from hypothesis import strategies as st
 from reading import read
+
+from glotmill.transforms.readers.jsonl import as_string, look_up
 
 # Line: reason, words of the detail.
 BAD = {
@@ -34,7 +35,7 @@ BAD = {
     b"{}": ("missing_field", "'text' is missing; keys: none"),
     b'{"text":null}': ("missing_field", "'text' is null; keys: 'text'"),
     b'{"text":5}': ("wrong_type", "'text' is a number, not a string"),
-    b'{"text":["x"]}': ("wrong_type", "'text' is a list, not a string"),
+    b'{"text":["x",1]}': ("wrong_type", "'text' is a list, not a string"),
     b'{"text":{"a":1}}': ("wrong_type", "'text' is an object, not a string"),
     b'{"text":false}': ("wrong_type", "'text' is a boolean, not a string"),
 }

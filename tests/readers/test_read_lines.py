@@ -3,11 +3,12 @@
 import io
 
 import pytest
-from glotmill.transforms.readers import Reject, iterate_lines, open_stream, read_lines
-from glotmill.transforms.readers.lines import LineSplitter
 from hypothesis import given
 from hypothesis import strategies as st
 from reading import END, read
+
+from glotmill.transforms.readers import Reject, iterate_lines, open_stream, read_lines
+from glotmill.transforms.readers.lines import LineSplitter
 
 LINE = st.binary(max_size=12).map(lambda data: data.replace(b"\n", b"").replace(b"\0", b"_"))
 FILES = st.lists(LINE, max_size=30).map(b"\n".join)

@@ -6,10 +6,11 @@ import decimal
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from reading import read
+
 from glotmill.transforms import storage
 from glotmill.transforms.readers import MissingColumn, WrongColumnType
 from glotmill.transforms.readers.columns import to_strings
-from reading import read
 
 
 @pytest.fixture

@@ -9,6 +9,8 @@ import pickle
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from reading import read
+
 from glotmill.transforms import storage
 from glotmill.transforms.readers import (
     MissingColumn,
@@ -20,7 +22,6 @@ from glotmill.transforms.readers import (
     probe,
     split_file,
 )
-from reading import read
 
 
 class Failing(io.BytesIO):

@@ -3,11 +3,12 @@
 import gzip
 
 import pytest
-from glotmill.transforms.readers.batches import batch_sizes
-from glotmill.transforms.readers.records import ReadOptions, excerpt
 from hypothesis import given
 from hypothesis import strategies as st
 from reading import read
+
+from glotmill.transforms.readers.batches import batch_sizes
+from glotmill.transforms.readers.records import ReadOptions, excerpt
 
 
 def test_invalid_lines_are_rejected_with_their_place(write):

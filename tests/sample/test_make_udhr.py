@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import zstandard
+
 from glotmill.recipes.sample import make_udhr
 
 INDEX = """

@@ -10,6 +10,7 @@ import pytest
 import xxhash
 from apache_beam.io.filesystem import BeamIOError
 from apache_beam.io.filesystems import FileSystems
+
 from glotmill.transforms import storage
 
 

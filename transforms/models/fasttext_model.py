@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from importlib import resources
 
 import fasttext
+
 from glotmill.transforms import storage
 
 BUILTIN = "builtin"

@@ -1,12 +1,13 @@
 """JSON lines: one object a line, strictly."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import cast
 
 import orjson
 import pyarrow as pa
+
 from glotmill.transforms.readers.decompress import ByteStream
-from glotmill.transforms.readers.lines import read_lines
+from glotmill.transforms.readers.lines import LineBlock, read_lines
 from glotmill.transforms.readers.records import (
     ReadBatch,
     ReadOptions,
@@ -17,6 +18,7 @@ from glotmill.transforms.readers.records import (
 from glotmill.transforms.readers.sniff import BOM
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+Parse = Callable[[bytes, int], dict[str, Json]]
 
 _NUM_KEYS_SHOWN = 20
 
@@ -45,8 +47,21 @@ def read_jsonl(
     ``wrong_type`` and ``invalid_utf8`` (lone surrogate escapes are that too), besides those of
     `read_lines`.
     """
-    batch = _Batch(options)
     blocks = read_lines(stream, start=start, end=end, max_record_bytes=options.max_record_bytes)
+    yield from read_records(blocks, parse_object, options)
+
+
+def read_records(
+    blocks: Iterable[LineBlock], parse: Parse, options: ReadOptions
+) -> Iterator[ReadBatch]:
+    """Read a record from each line that is not blank.
+
+    Args:
+        blocks: The lines.
+        parse: Makes an object of a line and its offset; raises `RecordProblem`.
+        options: Columns and limits.
+    """
+    batch = _Batch(parse, options)
     for block in blocks:
         batch.rejects += block.rejects
         lines = block.without_blank_lines()
@@ -61,7 +76,8 @@ def read_jsonl(
 class _Batch:
     """Records on their way to Arrow."""
 
-    def __init__(self, options: ReadOptions) -> None:
+    def __init__(self, parse: Parse, options: ReadOptions) -> None:
+        self._parse = parse
         self._options = options
         self._key = options.text_column
         self._paths = list(options.extra_columns.values())
@@ -85,7 +101,7 @@ class _Batch:
     def add(self, offset: int, line: bytes) -> None:
         """Parse a line into a row or a reject."""
         try:
-            record = parse_object(line, offset)
+            record = self._parse(line, offset)
             text = record.get(self._key)
             if type(text) is not str:
                 text = text_of(record, self._key)
@@ -140,10 +156,10 @@ def _syntax_problem(line: bytes, offset: int, error: orjson.JSONDecodeError) -> 
 
 
 def text_of(record: dict[str, Json], key: str) -> str:
-    """Return the text of an object.
+    """Return the text of an object; a list of strings is joined by line ends.
 
     Raises:
-        RecordProblem: If there is none, or if it is no string.
+        RecordProblem: If there is none, or if it is neither.
     """
     text = look_up(record, key)
     if type(text) is str:
@@ -151,6 +167,8 @@ def text_of(record: dict[str, Json], key: str) -> str:
     if text is None:
         state = "is null" if key in record else "is missing or null" if "." in key else "is missing"
         raise RecordProblem("missing_field", f"{key!r} {state}; keys: {_names(record)}")
+    if type(text) is list and all(type(part) is str for part in text):
+        return "\n".join(cast("list[str]", text))
     raise RecordProblem("wrong_type", f"{key!r} is {_kind(text)}, not a string")
 
 

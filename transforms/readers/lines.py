@@ -12,6 +12,7 @@ from operator import itemgetter
 
 import numpy as np
 import numpy.typing as npt
+
 from glotmill.transforms.readers.decompress import ByteStream
 from glotmill.transforms.readers.records import EXCERPT_BYTES, FileProblem, Reject, excerpt
 from glotmill.transforms.readers.sniff import BOM, HEAD, check_is_text, separator_of

@@ -7,6 +7,7 @@ from typing import BinaryIO
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+
 from glotmill.transforms.readers.batches import batch_sizes
 from glotmill.transforms.readers.columns import (
     Column,

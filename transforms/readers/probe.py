@@ -8,11 +8,12 @@ from glotmill.transforms import storage
 from glotmill.transforms.readers.columns import column_names, find_column
 from glotmill.transforms.readers.decompress import open_stream
 from glotmill.transforms.readers.errors import MissingColumn, ProbeError
-from glotmill.transforms.readers.jsonl import Json, RecordProblem, look_up, parse_object
+from glotmill.transforms.readers.jsonl import Json, RecordProblem, parse_object, text_of
 from glotmill.transforms.readers.lines import iterate_lines, read_lines
 from glotmill.transforms.readers.parquet import open_parquet, text_column
 from glotmill.transforms.readers.records import FileProblem, Format, Probe, ReadOptions, Reject
 from glotmill.transforms.readers.slices import read_slice
+from glotmill.transforms.readers.tsv import header
 
 _NUM_LINES = 200
 _NUM_BATCHES = 20
@@ -31,9 +32,22 @@ def probe(path: str, format: Format, options: ReadOptions) -> Probe:
         return _probe_jsonl(path, options)
     if format == "parquet":
         return _probe_parquet(path, options)
+    if format == "tsv":
+        return _probe_tsv(path, options)
     with storage.open_input(path):  # raises what read_slice would turn into a reject
         text = _first_text(path, format, options)
     return Probe((), text, tuple(options.extra_columns.values()))
+
+
+def _probe_tsv(path: str, options: ReadOptions) -> Probe:
+    with storage.open_input(path) as raw:
+        lines = (line for _, line in _first_lines(raw, path, options))
+        first = next((line for line in lines if isinstance(line, bytes) and line.strip()), None)
+    names = tuple(header(first, options)) if first is not None else ()
+    if first is not None and options.text_column not in names:
+        raise MissingColumn(options.text_column, names, path)
+    missing = tuple(name for name in options.extra_columns.values() if name not in names)
+    return Probe(names, _first_text(path, "tsv", options), missing)
 
 
 def _first_text(path: str, format: Format, options: ReadOptions) -> str | None:
@@ -72,13 +86,19 @@ def _probe_jsonl(path: str, options: ReadOptions) -> Probe:
     names = tuple(dict.fromkeys(name for record in records for name in _names(record)))
     if records and options.text_column not in names:
         raise MissingColumn(options.text_column, names, path)
-    texts = (look_up(record, options.text_column) for record in records)
-    text = next((text for text in texts if isinstance(text, str)), None)
+    text = next((text for record in records if (text := _text(record, options))), None)
     if records and text is None:
         where = f"any of the first {len(records)} records of {path}"
         raise ProbeError(f"{options.text_column!r} is no string in {where}")
     missing = [name for name in options.extra_columns.values() if name not in names]
     return Probe(names, text, tuple(missing))
+
+
+def _text(record: dict[str, Json], options: ReadOptions) -> str | None:
+    try:
+        return text_of(record, options.text_column)
+    except RecordProblem:
+        return None
 
 
 def _first_objects(path: str, options: ReadOptions) -> tuple[list[dict[str, Json]], list[Reject]]:

@@ -6,13 +6,15 @@ from typing import Literal
 
 import pyarrow as pa
 
+from glotmill.schemas.recipe import FileFormat
+
 TEXT = "text"
 """Output column: the record's text, never null."""
 
 OFFSET = "offset"
 """Output column: where the record starts, in bytes of the decompressed stream or rows."""
 
-Format = Literal["jsonl", "parquet", "text", "text_file"]
+Format = FileFormat
 Compression = Literal["auto", "none", "gzip", "zstd", "bz2", "xz"]
 
 _COMPRESSIONS = ("auto", "none", "gzip", "zstd", "bz2", "xz")

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pyarrow as pa
+
 from glotmill.transforms.readers.batches import batch_sizes
 from glotmill.transforms.readers.decompress import ByteStream
 from glotmill.transforms.readers.lines import LineBlock, Offsets, read_lines

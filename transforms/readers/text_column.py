@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+
 from glotmill.transforms.readers.columns import to_bytes
 from glotmill.transforms.readers.records import (
     ReadOptions,

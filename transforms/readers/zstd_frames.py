@@ -10,6 +10,7 @@ noticed.
 from collections.abc import Callable, Iterator
 
 import zstandard
+
 from glotmill.transforms.readers.codecs import CodecError
 
 _READ = 1 << 20

@@ -1,0 +1,165 @@
+// The page: which view is shown and how, kept in the address so that it can be passed on.
+"use strict";
+
+(() => {
+  const data = JSON.parse(document.getElementById("data").textContent);
+  const main = document.getElementById("main");
+  const sections = [...document.querySelectorAll("section.view")];
+  const table = new Tables.LanguageTable(
+    document.getElementById("table-languages"), data.languages, data.terms,
+  );
+  const DEFAULT_SORT = "-words";
+
+  // ---------------------------------------------------------- address
+
+  // "#languages?q=swahili&sort=-words": the view, and what is set in it.
+  function readAddress() {
+    const [view, query = ""] = location.hash.slice(1).split("?");
+    const known = sections.some((section) => section.id === view);
+    return { view: known ? view : sections[0].id, settings: new URLSearchParams(query) };
+  }
+
+  function changeAddress(changes) {
+    const { view, settings } = readAddress();
+    for (const [key, value] of Object.entries(changes)) {
+      if (value) settings.set(key, value);
+      else settings.delete(key);
+    }
+    const query = settings.toString();
+    history.replaceState(null, "", `#${view}${query ? `?${query}` : ""}`);
+    show();
+  }
+
+  // ------------------------------------------------------------ views
+
+  function unitOf(settings) {
+    const unit = data.units.indexOf(settings.get("unit"));
+    return unit < 0 ? [0, data.units[0]] : [unit, data.units[unit]];
+  }
+
+  const draw = {
+    overview(settings, width) {
+      const [unit, name] = unitOf(settings);
+      const source = settings.get("source") in data.funnel.amounts ? settings.get("source") : "";
+      document.getElementById("funnel-source").value = source;
+      put("chart-funnel", () => Charts.funnel(data.funnel, source, unit, name, width));
+      fillFunnel(source);
+    },
+    languages(settings) {
+      const sort = settings.get("sort") || DEFAULT_SORT;
+      const query = settings.get("q") || "";
+      const search = document.getElementById("language-search");
+      if (search.value !== query) search.value = query;
+      const key = sort.replace(/^-/, "");
+      const count = table.update({ query, key, descending: sort.startsWith("-") });
+      const all = Format.number(table.length);
+      document.getElementById("language-count").textContent =
+        count === table.length ? `${all} rows` : `${Format.number(count)} of ${all} rows`;
+    },
+    scripts(settings, width) {
+      const [unit, name] = unitOf(settings);
+      put("chart-scripts", () => Charts.pairs(data.scripts, unit, name, width, { asShares: true }));
+    },
+    sources(settings, width) {
+      const [unit, name] = unitOf(settings);
+      put("chart-sources", () => Charts.fates(data.sources, unit, name, width));
+    },
+    tiers(settings, width) {
+      const [unit, name] = unitOf(settings);
+      put("chart-tiers", () => Charts.pairs(data.tiers, unit, name, width, { asShares: false }));
+      put("chart-labels", () => Charts.labels(data.languages, width));
+    },
+    losses(settings, width) {
+      const [unit, name] = unitOf(settings);
+      put("chart-drops", () => Charts.drops(data.drops, unit, name, width));
+    },
+    run() {},
+  };
+
+  function put(id, chart) {
+    const figure = document.getElementById(id);
+    if (figure) figure.replaceChildren(chart());
+  }
+
+  function fillFunnel(source) {
+    const amounts = data.funnel.amounts[source];
+    const read = amounts[0][0];
+    document.getElementById("funnel-caption").textContent = source || "all sources";
+    [...document.querySelector("#table-funnel tbody").rows].forEach((row, step) => {
+      const [documents, bytes, words] = amounts[step];
+      row.cells[1].textContent = Format.number(documents);
+      row.cells[2].textContent = Format.percent(read ? documents / read : 0);
+      row.cells[3].textContent = Format.size(bytes);
+      row.cells[3].title = `${Format.number(bytes)} bytes`;
+      row.cells[4].textContent = Format.number(words);
+    });
+  }
+
+  function drawView(view, settings) {
+    const [, unit] = unitOf(settings);
+    const input = document.querySelector(`input[name="unit-${view}"][value="${unit}"]`);
+    if (input) input.checked = true;
+    draw[view](settings, Math.max(280, main.clientWidth));
+  }
+
+  let shown = "";
+  function show() {
+    const { view, settings } = readAddress();
+    for (const section of sections) section.classList.toggle("current", section.id === view);
+    for (const link of document.querySelectorAll("nav a")) {
+      if (link.hash === `#${view}`) link.setAttribute("aria-current", "page");
+      else link.removeAttribute("aria-current");
+    }
+    drawView(view, settings);
+    if (shown && shown !== view) window.scrollTo(0, 0);
+    shown = view;
+  }
+
+  // --------------------------------------------------------- controls
+
+  function download(name, text) {
+    const link = Tables.element("a", { download: name });
+    link.href = URL.createObjectURL(new Blob(["\ufeff", text], { type: "text/csv" }));
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+  }
+
+  function listen() {
+    window.addEventListener("hashchange", show);
+    document.querySelector(".skip").addEventListener("click", (event) => {
+      event.preventDefault(); // the address names the view
+      main.focus();
+    });
+    for (const input of document.querySelectorAll("fieldset.switch input")) {
+      input.addEventListener("change", () =>
+        changeAddress({ unit: input.value === data.units[0] ? "" : input.value }));
+    }
+    document.getElementById("funnel-source").addEventListener("change", (event) =>
+      changeAddress({ source: event.target.value }));
+    document.getElementById("language-search").addEventListener("input", (event) =>
+      changeAddress({ q: event.target.value }));
+    document.getElementById("language-csv").addEventListener("click", () =>
+      download(`${data.name}-languages.csv`, table.csv()));
+    table.onSort = ({ key, descending }) => {
+      const sort = `${descending ? "-" : ""}${key}`;
+      changeAddress({ sort: sort === DEFAULT_SORT ? "" : sort });
+    };
+  }
+
+  function followWidth() {
+    let width = main.clientWidth;
+    new ResizeObserver(() => {
+      if (main.clientWidth === width) return;
+      width = main.clientWidth;
+      requestAnimationFrame(show);
+    }).observe(main);
+  }
+
+  document.documentElement.classList.add("scripted");
+  document.querySelectorAll("table.sortable").forEach(Tables.makeSortable);
+  // All views once: printing shows them all.
+  for (const section of sections) drawView(section.id, new URLSearchParams());
+  listen();
+  show();
+  followWidth();
+})();

@@ -1,0 +1,79 @@
+"""Definitions: what every number of the report means, in one place."""
+
+from __future__ import annotations
+
+TERMS: dict[str, str] = {
+    "document": "One text of a source: a line, a record or a file, as the recipe says.",
+    "bytes": "Size of the normalised text in UTF-8.",
+    "words": (
+        "Where a script puts spaces between words: runs of letters, marks and digits. Where it "
+        "does not (Han, Thai, Khmer, …): letters with their marks."
+    ),
+    "label": "Language and script, as in swh_Latn: ISO 639-3 and ISO 15924.",
+    "read": "All records of the inputs: kept + dropped + rejected.",
+    "rejected": (
+        "Records that could not be read as text, such as broken JSON or invalid UTF-8. They have "
+        "no label, and count neither bytes nor words."
+    ),
+    "dropped": "Documents that were read and fail a filter; the first filter is the reason.",
+    "kept": "Documents that pass all filters, before deduplication.",
+    "duplicates": (
+        "Kept documents removed because an equal text stays elsewhere, within the scope that the "
+        "recipe sets."
+    ),
+    "surviving": "Kept documents less duplicates: what the mixture can draw from.",
+    "available": "Kept documents less duplicates: what the mixture can draw from.",
+    "not drawn": (
+        "Surviving documents in neither split: their tier has a rate below 1 and the draw passed "
+        "them over, or the mixture leaves their category out. Derived: surviving − first copies "
+        "− validation."
+    ),
+    "validation": "Documents held out of training, each once.",
+    "train, first copies": "Documents drawn for training, each counted once.",
+    "repeats": "Further copies of training documents, where the rate of a tier is above 1.",
+    "sampled": "What stands in the training shards: first copies and repeats.",
+    "sampled share": "Sampled words of the row as a share of all sampled words.",
+    "tier": (
+        "Class of size that a label falls into, by its available amount within its category; "
+        "it sets the rate."
+    ),
+    "epochs": (
+        "Rate of the tier: how often each training document is drawn, on average. 0.25 draws a "
+        "quarter of the documents once."
+    ),
+    "duplicates share": "Duplicates as a share of the kept documents.",
+    "dropped share": "Dropped documents as a share of kept and dropped documents.",
+    "share of read": "Documents as a share of all records read.",
+    "script": "Main script of the letters of each text, as recognised; ISO 15924.",
+    "planned": "What the plan expects the training shards to hold, in the unit of the tiers.",
+    "labels": "Labels with at least one available document.",
+    "input": "Size of the input files as they are stored, compressed or not.",
+    "checksum": (
+        "Of the file as stored: xxh3 is the XXH3-128 of its bytes; for remote files it is what "
+        "the store reports."
+    ),
+}
+
+#: The drop reasons that glotmill gives itself; those of custom filters are shown as they are.
+REASONS: dict[str, str] = {
+    "empty": "Nothing is left of the text after normalisation.",
+    "too_short": "Fewer characters than filters.min_characters.",
+    "too_long": "More characters than filters.max_characters.",
+    "unknown_language_code": "The source declares a code that the registry cannot resolve.",
+    "no_letters": "The text has no letters, so neither script nor language can be told.",
+    "mixed_scripts": "The main script has a smaller share of the letters than script.min_share.",
+    "repeated_lines": "Lines that stood there before: over filters.max_repeated_line_share.",
+    "repeated_ngrams": "5-grams of words that repeat: over filters.max_repeated_ngram_share.",
+    "language_mismatch": "The identifier names another language than the source declares.",
+    "unidentified_language": "No language is declared and the identifier is not sure of one.",
+    "too_short_to_identify": "No language is declared and there are too few letters to tell.",
+}
+
+
+def reason_title(reason: str) -> str:
+    """A reason as words.
+
+    >>> reason_title("mixed_scripts")
+    'mixed scripts'
+    """
+    return reason.replace("_", " ") or "no reason given"

@@ -1,0 +1,233 @@
+"""Output directories as the stages leave them, with numbers that are made up."""
+
+import pyarrow as pa
+import pytest
+
+from glotmill.language_registry import all_languages
+from glotmill.schemas.lock import Input, Lock, Unit, UnitSlice, dump_lock
+from glotmill.schemas.manifest import MANIFEST, SUCCESS, Manifest, dump_manifest
+from glotmill.schemas.recipe import Recipe
+from glotmill.schemas.tables import PLAN, REJECTED, STATISTICS, STATISTICS_KEYS
+from glotmill.transforms import storage
+from glotmill.transforms.statistics import merge
+from glotmill.transforms.tables import write_table
+
+HOSTILE = '</script><img src=x onerror="document.title=1">'
+_NO_COUNTS = {name: 0 for name in STATISTICS.names if name.startswith("num_")}
+
+
+def counts(documents, num_bytes, words):
+    return {
+        **_NO_COUNTS, "num_documents": documents, "num_bytes": num_bytes, "num_words": words
+    }  # fmt: skip
+
+
+def row(stage, outcome, reason, source, label, amount):
+    """One row of statistics; the script is that of the label."""
+    keys = dict.fromkeys(STATISTICS_KEYS, "")
+    keys |= {"stage": stage, "outcome": outcome, "reason": reason, "source": source}
+    return {**keys, "label": label, "script": label.partition("_")[2], **counts(*amount)}
+
+
+def planned(category, label, tier, rate, amount, planned_count):
+    return {
+        "category": category, "label": label, "tier": tier, **counts(*amount),
+        "num_validation_documents": 0, "validation_threshold": -1,
+        "rate": rate, "planned_count": planned_count,
+    }  # fmt: skip
+
+
+class RunWriter:
+    """Writes the files of a finished run, and the manifests that list them."""
+
+    def __init__(self, root, recipe):
+        self.root = str(root)
+        self.recipe = Recipe.model_validate(recipe)
+        self.units = {source.name: f"{i:032x}" for i, source in enumerate(self.recipe.sources)}
+        self.files = {"ingest": [], "deduplicate": [], "mix": []}
+
+    def table(self, stage, path, table):
+        self.files[stage].append(write_table(self.root, path, table))
+
+    def rows(self, stage, path, num_rows):
+        self.table(stage, path, pa.table({"row": range(num_rows)}))
+
+    def statistics(self, stage, rows):
+        """Splits the rows into a file a source, as units would."""
+        for source, key in self.units.items():
+            of_source = [each for each in rows if each["source"] == source]
+            if of_source:
+                table = merge([pa.Table.from_pylist(of_source, STATISTICS)])
+                self.table(stage, f"{stage}/statistics/{key}.parquet", table)
+
+    def rejected(self, source, rows):
+        table = pa.Table.from_pylist([{"source": source, **each} for each in rows], REJECTED)
+        self.table("ingest", f"ingest/rejected/{self.units[source]}.parquet", table)
+
+    def dropped(self, source, rows):
+        names = ("drop_reason", "label", "source", "path", "offset", "text")
+        table = pa.Table.from_pylist([{"source": source, **each} for each in rows])
+        path = f"ingest/dropped/{self.units[source]}.parquet"
+        self.table("ingest", path, table.select(names))
+
+    def finish(self, plan, totals):
+        self.table("mix", "mix/plan.parquet", pa.Table.from_pylist(plan, PLAN))
+        for stage, files in self.files.items():
+            manifest = Manifest(
+                stage=stage, key=f"key-of-{stage}", glotmill="0.1.0", files=tuple(files),
+                counts=totals[stage],
+            )  # fmt: skip
+            storage.write_atomically(f"{self.root}/{stage}/{MANIFEST}", dump_manifest(manifest))
+            storage.write_atomically(f"{self.root}/{stage}/{SUCCESS}", b"")
+        storage.write_atomically(f"{self.root}/recipe.lock.yaml", dump_lock(self._lock()))
+        return self.root
+
+    def _lock(self):
+        inputs, units = [], []
+        for source, key in self.units.items():
+            name = f"data/{source}.jsonl"
+            file = {"path": f"/somewhere/{name}", "name": name, "format": "jsonl"}
+            inputs.append(Input(source=source, size=1000, checksum=f"xxh3:{key}", **file))
+            part = UnitSlice(**file, checksum=f"xxh3:{key}", start=0, end=1000)
+            units.append(Unit(key=key, source=source, num_bytes=1000, slices=(part,)))
+        return Lock(
+            glotmill="0.1.0", recipe=self.recipe, inputs=tuple(inputs), units=tuple(units)
+        )
+
+
+RECIPE = {
+    "glotmill": 1,
+    "name": "small-corpus",
+    "seed": 7,
+    "sources": [
+        {"name": "web", "path": "data/web.jsonl"},
+        {
+            "name": "bible", "path": "data/bible.jsonl", "domain": "religious",
+            "licence": HOSTILE, "language": {"code": "swh"},
+        },
+        {"name": "code", "path": "data/code.jsonl", "category": "code", "licence": "MIT"},
+    ],
+    "mix": {
+        "exclude": ["code"],
+        "tiers": [
+            {"name": "large", "at_least": 2000, "rate": 0.5},
+            {"name": "small", "at_least": 0, "rate": 2.0},
+        ],
+    },
+}  # fmt: skip
+
+INGESTED = [
+    row("ingest", "kept", "", "web", "swh_Latn", (100, 10_000, 2_000)),
+    row("ingest", "kept", "", "web", "zho_Hans", (50, 6_000, 1_500)),
+    row("ingest", "dropped", "mixed_scripts", "web", "swh_Latn", (10, 500, 90)),
+    row("ingest", "dropped", HOSTILE, "web", "zho_Hans", (5, 50, 10)),
+    row("ingest", "rejected", "", "web", "", (4, 0, 0)),
+    row("ingest", "kept", "", "bible", "swh_Latn", (20, 3_000, 600)),
+    row("ingest", "kept", "", "code", "zxx_Zyyy", (30, 900, 100)),
+]
+REMOVED = [
+    row("deduplicate", "dropped", "exact_duplicate", "web", "swh_Latn", (8, 700, 150)),
+    row("deduplicate", "dropped", "exact_duplicate", "bible", "swh_Latn", (2, 300, 60)),
+]
+DRAWN = [
+    row("mix", "train", "", "web", "swh_Latn", (40, 4_000, 800)),
+    row("mix", "validation", "", "web", "swh_Latn", (5, 500, 100)),
+    row("mix", "train", "", "bible", "swh_Latn", (10, 1_500, 300)),
+    row("mix", "train", "", "web", "zho_Hans", (49, 5_900, 1_480)),
+    row("mix", "train", "repeated", "web", "zho_Hans", (49, 5_900, 1_480)),
+    row("mix", "validation", "", "web", "zho_Hans", (1, 100, 20)),
+]
+PLANNED = [
+    planned("monolingual", "swh_Latn", "large", 0.5, (110, 12_000, 2_390), 1_140.0),
+    planned("monolingual", "zho_Hans", "small", 2.0, (50, 6_000, 1_500), 2_940.0),
+]
+TOTALS = {
+    "ingest": {"read": 219, "kept": 200, "dropped": 15, "rejected": 4},
+    "deduplicate": {"removed": 10},
+    "mix": {"train": 148, "validation": 6},
+}
+
+
+def write_small_run(root, totals=TOTALS):
+    run = RunWriter(root, RECIPE)
+    for source, num_rows in (("web", 150), ("bible", 20), ("code", 30)):
+        run.rows("ingest", f"ingest/documents/{run.units[source]}.parquet", num_rows)
+    texts = [("mixed_scripts", "swh_Latn", "habari привет") for _ in range(10)]
+    texts += [(HOSTILE, "zho_Hans", f"{HOSTILE} 你好") for _ in range(5)]
+    run.dropped(
+        "web",
+        [
+            {"drop_reason": reason, "label": label, "path": "web.jsonl", "offset": i, "text": text}
+            for i, (reason, label, text) in enumerate(texts)
+        ],
+    )
+    run.rejected(
+        "web",
+        [
+            {"path": path, "offset": offset, "reason": reason, "detail": detail, "excerpt": text}
+            for path, offset, reason, detail, text in (
+                ("b.jsonl", 90, "invalid_json", "later", "later"),
+                ("b.jsonl", 10, "invalid_json", HOSTILE, f"\u202eمرحبا {HOSTILE}"),
+                ("a.jsonl", 5, "invalid_utf8", "byte 3", ""),
+                ("b.jsonl", 20, "invalid_json", "middle", "middle"),
+            )
+        ],
+    )
+    run.statistics("ingest", INGESTED)
+    run.statistics("deduplicate", REMOVED)
+    run.statistics("mix", DRAWN)
+    run.rows("mix", "shards/train-00000-of-00002.parquet", 100)
+    run.rows("mix", "shards/train-00001-of-00002.parquet", 48)
+    run.rows("mix", "shards/validation-00000-of-00001.parquet", 6)
+    return run.finish(PLANNED, totals)
+
+
+def write_large_run(root, num_labels=1_000, num_sources=5):
+    """As many labels as the registry gives, each in every source."""
+    labels = [f"{each.iso639_3}_{each.scripts[0]}" for each in all_languages() if each.scripts]
+    labels = labels[:num_labels]
+    assert len(labels) == num_labels
+    names = [f"source-{i}" for i in range(num_sources)]
+    sources = [{"name": name, "path": f"{name}.jsonl", "licence": "CC-BY-4.0"} for name in names]
+    run = RunWriter(root, {"glotmill": 1, "name": "large-corpus", "sources": sources})
+    kept, dropped, removed, drawn, plan = [], [], [], [], []
+    for i, label in enumerate(labels):
+        size = 1 + int(3_000_000 * 0.99**i)
+        for name in names:
+            kept.append(row("ingest", "kept", "", name, label, (size, 900 * size, 150 * size)))
+            lost = (1 + size // 9, 90 * size, 15 * size)
+            dropped.append(row("ingest", "dropped", "repeated_lines", name, label, lost))
+            equal = (size // 4, 225 * (size // 4), 30 * (size // 4))
+            removed.append(row("deduplicate", "dropped", "exact_duplicate", name, label, equal))
+            left = size - equal[0]
+            taken = left if i > 40 else left // 2
+            drawn.append(row("mix", "train", "", name, label, (taken, 800 * taken, 120 * taken)))
+        tier = "high" if i < 40 else "low"
+        plan.append(planned("monolingual", label, tier, 1.0, (1, 1, 1), 1.0))
+    run.statistics("ingest", kept + dropped)
+    run.statistics("deduplicate", removed)
+    run.statistics("mix", drawn)
+    return run.finish(plan, {"ingest": {}, "deduplicate": {}, "mix": {}})
+
+
+@pytest.fixture(scope="session")
+def hostile():
+    """Text that would run in a page that trusts it."""
+    return HOSTILE
+
+
+@pytest.fixture(scope="session")
+def small_run(tmp_path_factory):
+    """A finished output directory; do not change it."""
+    return write_small_run(tmp_path_factory.mktemp("small"))
+
+
+@pytest.fixture
+def make_small_run(tmp_path):
+    """Writes a finished output directory to change; `name` is its folder in tmp_path."""
+    return lambda name=".", **options: write_small_run(tmp_path / name, **options)
+
+
+@pytest.fixture(scope="session")
+def large_run(tmp_path_factory):
+    return write_large_run(tmp_path_factory.mktemp("large"))

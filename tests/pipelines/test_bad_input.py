@@ -1,0 +1,175 @@
+"""Bad input: one clear error that names file, line or column and what to do; no traceback."""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from glotmill.pipelines import cli
+
+Invoke = Callable[..., tuple[int, str]]
+
+RECIPE = """\
+glotmill: 1
+name: small
+sources:
+  - name: a
+    path: a.jsonl
+    language: {column: lang}
+mix: {tiers: uniform}
+output: {parquet: {shards: 1}}
+"""
+
+
+@pytest.fixture
+def invoke(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Invoke:
+    """Runs the command line in this process; gives exit code and what it wrote on stderr."""
+    monkeypatch.chdir(tmp_path)
+    rows = [{"text": f"This is the text of document number {n}.", "lang": "en"} for n in range(3)]
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+    def run(*arguments: str, recipe: str = RECIPE) -> tuple[int, str]:
+        (tmp_path / "recipe.yaml").write_text(recipe)
+        monkeypatch.setattr(sys, "argv", ["glotmill", *arguments])
+        with pytest.raises(SystemExit) as exit_:
+            cli.main()
+        error = capsys.readouterr().err
+        assert "Traceback" not in error
+        return int(exit_.value.code or 0), error
+
+    return run
+
+
+def test_good_recipe_passes(invoke: Invoke) -> None:
+    assert invoke("check", "recipe.yaml") == (0, "")
+
+
+def test_no_such_recipe(invoke: Invoke) -> None:
+    code, error = invoke("check", "recipes.yaml")
+    assert code == 2
+    assert "error: recipes.yaml:1: no such file; recipes there: recipe.yaml" in error
+
+
+def test_unknown_key(invoke: Invoke) -> None:
+    code, error = invoke("run", "recipe.yaml", recipe=RECIPE + "fitlers: {}\n")
+    assert code == 2
+    assert "error: recipe.yaml:9: unknown key 'fitlers'; did you mean 'filters'?" in error
+
+
+def test_wrong_type(invoke: Invoke) -> None:
+    code, error = invoke("check", "recipe.yaml", recipe=RECIPE.replace("shards: 1", "shards: many"))
+    assert code == 2
+    assert "error: recipe.yaml:8: 'output.parquet.shards' wants a valid integer" in error
+    assert "'many'" in error
+
+
+def test_empty_match(invoke: Invoke) -> None:
+    code, error = invoke("run", "recipe.yaml", recipe=RECIPE.replace("a.jsonl", "b/*.jsonl"))
+    assert code == 2
+    assert "error: recipe.yaml:5: source 'a': no file matches" in error
+
+
+def test_all_empty_matches_at_once(invoke: Invoke) -> None:
+    recipe = RECIPE.replace("mix:", "  - {name: b, path: c.txt}\nmix:").replace("a.jsonl", "d.jsonl")
+    code, error = invoke("run", "recipe.yaml", recipe=recipe)
+    assert code == 2
+    assert "recipe.yaml:5: source 'a'" in error
+    assert "recipe.yaml:7: source 'b'" in error
+
+
+def test_unreadable_file(invoke: Invoke, tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").unlink()
+    (tmp_path / "a.jsonl").mkdir()
+    code, error = invoke("run", "recipe.yaml")
+    assert code == 2
+    assert "recipe.yaml:5" in error
+    assert "a.jsonl" in error
+    assert "folder" in error
+
+
+def test_name_without_format(invoke: Invoke, tmp_path: Path) -> None:
+    (tmp_path / "a.dat").write_text("x\n")
+    code, error = invoke("run", "recipe.yaml", recipe=RECIPE.replace("a.jsonl", "a.dat"))
+    assert code == 2
+    assert "tells no format; write 'format:'" in error
+
+
+def test_missing_text_column(invoke: Invoke) -> None:
+    recipe = RECIPE.replace("    language", "    text: txt\n    language")
+    code, error = invoke("run", "recipe.yaml", recipe=recipe)
+    assert code == 2
+    assert "recipe.yaml:6: source 'a'" in error
+    assert "no column 'txt'; it has 'text', 'lang'; did you mean 'text'?" in error
+
+
+def test_missing_language_column(invoke: Invoke) -> None:
+    code, error = invoke("run", "recipe.yaml", recipe=RECIPE.replace("column: lang", "column: lng"))
+    assert code == 2
+    assert "no column 'lng' in" in error
+    assert "it has text, lang" in error
+
+
+def test_model_that_is_none(invoke: Invoke) -> None:
+    recipe = RECIPE + "identify: {model: a.jsonl}\n"
+    code, error = invoke("run", "recipe.yaml", recipe=recipe)
+    assert code == 2
+    assert "recipe.yaml:9:" in error
+    assert "is not a fastText model" in error
+
+
+def test_model_that_is_not_there(invoke: Invoke) -> None:
+    code, error = invoke("run", "recipe.yaml", recipe=RECIPE + "identify: {model: none.bin}\n")
+    assert code == 2
+    assert "none.bin: No such file" in error
+
+
+def test_unknown_language_code(invoke: Invoke) -> None:
+    recipe = RECIPE.replace("{column: lang}", "{code: xyzzy}")
+    code, error = invoke("check", "recipe.yaml", recipe=recipe)
+    assert code == 2
+    assert "recipe.yaml:6" in error
+    assert "xyzzy" in error
+
+
+def test_stage_that_is_not_installed(invoke: Invoke) -> None:
+    recipe = RECIPE + "filters:\n  custom:\n    - {name: no_such_filter}\n"
+    code, error = invoke("check", "recipe.yaml", recipe=recipe)
+    assert code == 2
+    assert "recipe.yaml:11: no stage 'no_such_filter' is installed" in error
+
+
+def test_report_without_a_run(invoke: Invoke) -> None:
+    code, error = invoke("report", "nowhere")
+    assert code == 2
+    assert "no finished run in nowhere" in error
+
+
+def test_init_overwrites_nothing(invoke: Invoke, tmp_path: Path) -> None:
+    assert invoke("init", "sample")[0] == 0
+    written = (tmp_path / "sample" / "recipe.yaml").stat().st_mtime_ns
+    code, error = invoke("init", "sample")
+    assert code == 2
+    assert "would be overwritten" in error
+    assert (tmp_path / "sample" / "recipe.yaml").stat().st_mtime_ns == written
+
+
+def test_unforeseen_failure_leaves_its_traceback_in_a_file(
+    invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("the disk is on fire")
+
+    monkeypatch.setattr("glotmill.pipelines.run.prepare", fail)
+    code, error = invoke("run", "recipe.yaml")
+    assert code == 1
+    assert "error: the run failed: RuntimeError: the disk is on fire" in error
+    assert "Traceback" in (tmp_path / "glotmill-error.log").read_text()
+
+
+def test_schema_is_json(invoke: Invoke, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.json_schema()["properties"]
+    assert invoke("schema")[0] == 0
