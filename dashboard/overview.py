@@ -73,9 +73,7 @@ def _sources(gathered: Gathered, flows: Sequence[views.Flow]) -> list[views.Sour
     rows = []
     for source, flow in zip(gathered.lock.recipe.sources, flows, strict=True):
         inputs = [each for each in gathered.lock.inputs if each.source == source.name]
-        rows.append(
-            views.SourceRow(source, len(inputs), sum(each.size for each in inputs), flow)
-        )
+        rows.append(views.SourceRow(source, len(inputs), sum(each.size for each in inputs), flow))
     return rows
 
 

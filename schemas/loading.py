@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,35 +14,10 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
+from glotmill.schemas.problems import Location, Position, Problem, nearest, problems_of
 from glotmill.schemas.recipe import Recipe, json_schema
 
-Location = tuple[str | int, ...]
-
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
-_PATH_KEYS = ("path", "model")
-
-
-@dataclass(frozen=True)
-class Position:
-    """A place in a file; line and column count from 1."""
-
-    file: str
-    line: int = 1
-    column: int = 1
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}"
-
-
-@dataclass(frozen=True)
-class Problem:
-    """One thing that is wrong with a recipe, and where."""
-
-    position: Position
-    message: str
-
-    def __str__(self) -> str:
-        return f"{self.position}: {self.message}"
 
 
 class RecipeError(Exception):
@@ -73,7 +47,7 @@ class LoadedRecipe:
 
     def position(self, *location: str | int) -> Position:
         """Where a key was written, or the nearest key above it."""
-        return _nearest(self.positions, location, Position(self.path))
+        return nearest(self.positions, location, Position(self.path))
 
 
 def load_recipe(path: str | os.PathLike[str]) -> LoadedRecipe:
@@ -92,14 +66,14 @@ def load_recipe(path: str | os.PathLike[str]) -> LoadedRecipe:
     try:
         recipe = Recipe.model_validate(document.data)
     except ValidationError as error:
-        raise RecipeError(_problems(error, document, name)) from None
+        problems = problems_of(
+            error, document.data, document.positions, Position(name), json_schema()
+        )
+        raise RecipeError(problems) from None
     return LoadedRecipe(recipe, name, document.positions)
 
 
 def _load(name: str, seen: tuple[str, ...]) -> _Document:
-    real = os.path.realpath(name)
-    if real in seen:
-        raise RecipeError([Problem(Position(name), "a recipe extends itself, through " + name)])
     document = _parse(name)
     base_name = document.data.pop("extends", None)
     if base_name is None:
@@ -107,10 +81,15 @@ def _load(name: str, seen: tuple[str, ...]) -> _Document:
     position = document.positions.get(("extends",), Position(name))
     if not isinstance(base_name, str):
         raise RecipeError([Problem(position, "'extends' wants the path of a recipe")])
+    if unset := [problem for problem in document.problems if problem.position == position]:
+        raise RecipeError(unset)
     base_path = os.path.join(os.path.dirname(name), base_name)
     if not os.path.isfile(base_path):
         raise RecipeError([Problem(position, f"'extends': no file {base_path}")])
-    base = _load(base_path, (*seen, real))
+    seen = (*seen, os.path.realpath(name))
+    if os.path.realpath(base_path) in seen:
+        raise RecipeError([Problem(position, f"the recipe extends itself, through {base_path}")])
+    base = _load(base_path, seen)
     return _merged(base, document)
 
 
@@ -166,7 +145,9 @@ def _plain(node: Any, name: str, location: Location, document: _Document) -> Any
 def _child(
     node: CommentedMap | CommentedSeq, key: Any, name: str, location: Location, document: _Document
 ) -> Any:
-    line, column = node.lc.key(key) if isinstance(node, CommentedMap) else node.lc.item(key)
+    # A key that a merge (`<<: *base`) brought has no place of its own: the map's stands for it.
+    start = (node.lc.line, node.lc.col)
+    line, column = (node.lc.data or {}).get(key, start)[:2]
     document.positions[location] = Position(name, line + 1, column + 1)
     return _plain(node[key], name, location, document)
 
@@ -221,114 +202,3 @@ def _merged(base: _Document, child: _Document) -> _Document:
     data = merge(base.data, child.data, ())
     positions.update(child.positions)
     return _Document(data, positions, base.problems + child.problems)
-
-
-def _nearest(
-    positions: Mapping[Location, Position], location: Location, default: Position
-) -> Position:
-    for length in range(len(location), 0, -1):
-        if location[:length] in positions:
-            return positions[location[:length]]
-    return default
-
-
-def _problems(error: ValidationError, document: _Document, name: str) -> list[Problem]:
-    schema = json_schema()
-    found: dict[tuple[Position, str], Problem] = {}
-    for detail in error.errors():
-        location = _written(detail["loc"], document.data)
-        position = _nearest(document.positions, location, Position(name))
-        message = _message(detail, location, schema)
-        found[position, message] = Problem(position, message)
-    problems = _without_union_noise(list(found.values()))
-    return sorted(problems, key=lambda p: (p.position.file, p.position.line, p.position.column))
-
-
-def _written(location: Location, data: Any) -> Location:
-    """The error's location without the union branches that pydantic adds to it."""
-    kept: list[str | int] = []
-    node = data
-    for index, key in enumerate(location):
-        inside = (isinstance(node, dict) and key in node) or (
-            isinstance(node, list) and isinstance(key, int) and key < len(node)
-        )
-        if inside:
-            kept.append(key)
-            node = node[key]
-        elif index == len(location) - 1 and isinstance(node, dict) and isinstance(key, str):
-            kept.append(key)
-    return tuple(kept)
-
-
-def _message(detail: Any, location: Location, schema: dict[str, Any]) -> str:
-    kind, key = detail["type"], ".".join(map(str, location))
-    if kind == "extra_forbidden":
-        return _unknown_key(location, schema)
-    if kind == "missing":
-        return f"missing key '{location[-1]}'" + _inside(location)
-    if kind == "value_error":
-        text = str(detail["ctx"]["error"])
-        return f"'{key}': {text}" if key else text
-    if kind == "literal_error":
-        return _not_one_of(key, detail)
-    given = detail["input"]
-    shown = f", not {given!r}" if isinstance(given, str | int | float | bool) else ""
-    text = detail["msg"].removeprefix("Input should be ").removeprefix("Value ")
-    return f"'{key}' wants {text}{shown}"
-
-
-def _inside(location: Location) -> str:
-    return f" in '{'.'.join(map(str, location[:-1]))}'" if len(location) > 1 else ""
-
-
-def _unknown_key(location: Location, schema: dict[str, Any]) -> str:
-    known = sorted(_known_keys(schema, location[:-1]))
-    return f"unknown key '{location[-1]}'{_inside(location)}; {_did_you_mean(location[-1], known)}"
-
-
-def _not_one_of(key: str, detail: Any) -> str:
-    choices = re.findall(r"'([^']*)'", detail["ctx"]["expected"]) or [detail["ctx"]["expected"]]
-    return f"'{key}' is {detail['input']!r}; {_did_you_mean(str(detail['input']), choices)}"
-
-
-def _did_you_mean(given: str | int, known: list[str]) -> str:
-    near = difflib.get_close_matches(str(given), known, n=1, cutoff=0.6)
-    choices = ", ".join(known)
-    return f"did you mean '{near[0]}'? (there are {choices})" if near else f"there are {choices}"
-
-
-def _without_union_noise(problems: list[Problem]) -> list[Problem]:
-    """A value that fits no branch of a union gives an error a branch: keep one a line."""
-    kept: list[Problem] = []
-    for problem in problems:
-        key = re.match(r"'([^']*)' (is|wants)", problem.message)
-        same = [
-            other
-            for other in kept
-            if key and other.position == problem.position and other.message.startswith(key[0][:-5])
-        ]
-        if not same:
-            kept.append(problem)
-    return kept
-
-
-def _known_keys(schema: dict[str, Any], location: Location) -> set[str]:
-    """Names of the properties a JSON Schema allows at a location."""
-    nodes = list(_alternatives(schema, schema))
-    for key in location:
-        nodes = [deeper for node in nodes for deeper in _step(schema, node, key)]
-    return {name for node in nodes for name in node.get("properties", {})}
-
-
-def _step(schema: dict[str, Any], node: dict[str, Any], key: str | int) -> Iterator[dict[str, Any]]:
-    below = node.get("items") if isinstance(key, int) else node.get("properties", {}).get(key)
-    if isinstance(below, dict):
-        yield from _alternatives(schema, below)
-
-
-def _alternatives(schema: dict[str, Any], node: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    if "$ref" in node:
-        node = schema["$defs"][node["$ref"].rsplit("/", 1)[1]]
-    yield node
-    for branch in (*node.get("anyOf", ()), *node.get("allOf", ())):
-        yield from _alternatives(schema, branch)

@@ -10,6 +10,7 @@ import re
 from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from glotmill.language_registry import UnknownCode, resolve
 from glotmill.schemas.model import Model
@@ -18,6 +19,7 @@ from glotmill.schemas.tiers import Tier, tier_table
 Category = Literal["monolingual", "bitext", "code", "paper", "book", "instruction"]
 FileFormat = Literal["jsonl", "parquet", "text", "text_file", "tsv"]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Path = Annotated[str, Field(min_length=1)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 
 
@@ -70,7 +72,7 @@ class Source(Model):
 
     name: Name
     """Short and unique; it stands on every row."""
-    path: str | list[str]
+    path: Path | Annotated[list[Path], Field(min_length=1)]
     """Path, glob or URI, or several; relative ones start at the recipe's folder."""
     format: Literal["auto"] | FileFormat = "auto"
     """`auto` goes by the file name; `text` is a document a line, `text_file` one a file."""
@@ -88,7 +90,7 @@ class Source(Model):
     """Field of the texts (religious, news, legal, ...)."""
     licence: str | None = None
     """Licence of the texts, as an SPDX identifier where there is one."""
-    priority: int = 0
+    priority: int = Field(0, gt=-(2**31), lt=2**31)
     """Of equal documents the one of the higher priority stays."""
     strip_markup: bool = False
     """Remove XML and HTML tags and decode entities."""
@@ -230,6 +232,11 @@ class Ingest(Model):
     """Longer records are rejected."""
 
 
+def _misplaced(message: str, *location: str | int) -> PydanticCustomError:
+    """An error about one place that shows only when the whole recipe is looked at."""
+    return PydanticCustomError("misplaced", "{message}", {"message": message, "location": location})
+
+
 class Recipe(Model):
     """One corpus, from sources to shards."""
 
@@ -263,9 +270,9 @@ class Recipe(Model):
     @model_validator(mode="after")
     def _unique_names(self) -> Recipe:
         names = [source.name for source in self.sources]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            raise ValueError(f"sources share a name: {', '.join(twice)}")
+        for index, name in enumerate(names):
+            if name in names[:index]:
+                raise _misplaced(f"another source has the name '{name}'", "sources", index, "name")
         return self
 
     @model_validator(mode="after")
@@ -273,8 +280,10 @@ class Recipe(Model):
         if not self.identify.enabled:
             silent = [source.name for source in self.sources if source.language == "identify"]
             if silent:
-                raise ValueError(
-                    "identification is off, so these sources need a language: " + ", ".join(silent)
+                names = ", ".join(silent)
+                raise _misplaced(
+                    f"identification is off, so these sources need a language: {names}",
+                    *("identify", "enabled"),
                 )
         return self
 

@@ -15,7 +15,7 @@ class Tier(Model):
 
     name: Annotated[str, Field(min_length=1)]
     """Name of the tier."""
-    at_least: Annotated[float, Field(ge=0)]
+    at_least: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     """Least count of a label in the tier, in the unit of `mix.count_by`."""
     rate: Annotated[float, Field(ge=0, le=1000)]
     """Epochs: 0.25 draws a quarter of the documents, 3 draws each three times."""

@@ -90,9 +90,7 @@ class RunWriter:
             inputs.append(Input(source=source, size=1000, checksum=f"xxh3:{key}", **file))
             part = UnitSlice(**file, checksum=f"xxh3:{key}", start=0, end=1000)
             units.append(Unit(key=key, source=source, num_bytes=1000, slices=(part,)))
-        return Lock(
-            glotmill="0.1.0", recipe=self.recipe, inputs=tuple(inputs), units=tuple(units)
-        )
+        return Lock(glotmill="0.1.0", recipe=self.recipe, inputs=tuple(inputs), units=tuple(units))
 
 
 RECIPE = {
@@ -182,6 +180,14 @@ def write_small_run(root, totals=TOTALS):
     return run.finish(PLANNED, totals)
 
 
+LARGE_MIX = {
+    "tiers": [
+        {"name": "high", "at_least": 1e9, "rate": 0.5},
+        {"name": "low", "at_least": 0, "rate": 1.0},
+    ]
+}
+
+
 def write_large_run(root, num_labels=1_000, num_sources=5):
     """As many labels as the registry gives, each in every source."""
     labels = [f"{each.iso639_3}_{each.scripts[0]}" for each in all_languages() if each.scripts]
@@ -189,25 +195,39 @@ def write_large_run(root, num_labels=1_000, num_sources=5):
     assert len(labels) == num_labels
     names = [f"source-{i}" for i in range(num_sources)]
     sources = [{"name": name, "path": f"{name}.jsonl", "licence": "CC-BY-4.0"} for name in names]
-    run = RunWriter(root, {"glotmill": 1, "name": "large-corpus", "sources": sources})
+    run = RunWriter(root, {**RECIPE, "name": "large-corpus", "sources": sources, "mix": LARGE_MIX})
     kept, dropped, removed, drawn, plan = [], [], [], [], []
     for i, label in enumerate(labels):
-        size = 1 + int(3_000_000 * 0.99**i)
+        size = 1 + int(3_000 * 0.99**i)
+        lost, equal = 1 + size // 9, size // 4
+        left = size - equal
+        taken = left if i > 40 else left // 2
         for name in names:
-            kept.append(row("ingest", "kept", "", name, label, (size, 900 * size, 150 * size)))
-            lost = (1 + size // 9, 90 * size, 15 * size)
-            dropped.append(row("ingest", "dropped", "repeated_lines", name, label, lost))
-            equal = (size // 4, 225 * (size // 4), 30 * (size // 4))
-            removed.append(row("deduplicate", "dropped", "exact_duplicate", name, label, equal))
-            left = size - equal[0]
-            taken = left if i > 40 else left // 2
-            drawn.append(row("mix", "train", "", name, label, (taken, 800 * taken, 120 * taken)))
-        tier = "high" if i < 40 else "low"
-        plan.append(planned("monolingual", label, tier, 1.0, (1, 1, 1), 1.0))
+            kept.append(row("ingest", "kept", "", name, label, texts(size)))
+            dropped.append(row("ingest", "dropped", "repeated_lines", name, label, texts(lost)))
+            removed.append(
+                row("deduplicate", "dropped", "exact_duplicate", name, label, texts(equal))
+            )
+            drawn.append(row("mix", "train", "", name, label, texts(taken)))
+        available = texts(left * num_sources)
+        tier, rate = ("low", 1.0) if i > 40 else ("high", 0.5)
+        plan.append(planned("monolingual", label, tier, rate, available, rate * available[2]))
     run.statistics("ingest", kept + dropped)
     run.statistics("deduplicate", removed)
     run.statistics("mix", drawn)
-    return run.finish(plan, {"ingest": {}, "deduplicate": {}, "mix": {}})
+    sums = [sum(each["num_documents"] for each in rows) for rows in (kept, dropped, removed, drawn)]
+    example = {"drop_reason": "repeated_lines", "label": labels[0], "path": "a", "offset": 0}
+    for name, key in run.units.items():
+        run.rows("ingest", f"ingest/documents/{key}.parquet", sums[0] // num_sources)
+        run.dropped(name, [{**example, "text": "la la"}] * (sums[1] // num_sources))
+    run.rows("mix", "shards/train-00000-of-00001.parquet", sums[3])
+    counted = {"read": sums[0] + sums[1], "kept": sums[0], "dropped": sums[1], "rejected": 0}
+    return run.finish(plan, {"ingest": counted, "deduplicate": {"removed": sums[2]}, "mix": {}})
+
+
+def texts(num_documents):
+    """Documents of 900 kB and 150,000 words each."""
+    return num_documents, 900_000 * num_documents, 150_000 * num_documents
 
 
 @pytest.fixture(scope="session")

@@ -210,3 +210,10 @@ def test_files_that_no_manifest_lists_are_not_read(make_small_run, tmp_path):
     (tmp_path / "ingest" / "statistics" / "stray.parquet").write_bytes(b"not parquet")
     (tmp_path / "ingest" / "rejected" / "stray.parquet").write_bytes(b"not parquet")
     assert build_report(root) == before
+
+
+def test_numbers_of_the_large_run_add_up(large_run):
+    build_report(large_run)
+    with open(f"{large_run}/statistics/summary.json", encoding="utf-8") as file:
+        summary = json.load(file)
+    assert (summary["num_checks"], summary["num_failed_checks"]) == (26, 0)

@@ -74,7 +74,9 @@ def test_empty_match(invoke: Invoke) -> None:
 
 
 def test_all_empty_matches_at_once(invoke: Invoke) -> None:
-    recipe = RECIPE.replace("mix:", "  - {name: b, path: c.txt}\nmix:").replace("a.jsonl", "d.jsonl")
+    recipe = RECIPE.replace("mix:", "  - {name: b, path: c.txt}\nmix:").replace(
+        "a.jsonl", "d.jsonl"
+    )
     code, error = invoke("run", "recipe.yaml", recipe=recipe)
     assert code == 2
     assert "recipe.yaml:5: source 'a'" in error

@@ -17,7 +17,8 @@ RECIPE = Recipe.model_validate(
 
 def lock_of(num_units: int) -> Lock:
     units = tuple(
-        Unit(key=f"{number:032x}", source="a", num_bytes=1, slices=()) for number in range(num_units)
+        Unit(key=f"{number:032x}", source="a", num_bytes=1, slices=())
+        for number in range(num_units)
     )
     return Lock(glotmill="0", recipe=RECIPE, inputs=(), units=units)
 

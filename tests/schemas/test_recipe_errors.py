@@ -1,0 +1,328 @@
+"""Every message about a wrong recipe, whole, with the line it points at."""
+
+import pytest
+
+from glotmill.schemas.loading import RecipeError, load_recipe
+
+HEAD = "glotmill: 1\nname: a\n"
+SOURCE = HEAD + "sources:\n  - {name: a, path: x}\n"
+TOP_LEVEL = (
+    "deduplicate, extends, filters, glotmill, identify, ingest, mix, name, normalise, output, "
+    "script, seed, sources, stages"
+)
+SOURCE_KEYS = (
+    "category, domain, format, id, language, licence, name, path, priority, strip_markup, text, url"
+)
+LANGUAGES = "'identify', {column: ...}, {code: ...} or {path: ...}"
+
+
+@pytest.fixture
+def errors(tmp_path):
+    """Loads a text that is a wrong recipe; gives its messages without the folder."""
+
+    def load(text, name="recipe.yaml"):
+        path = tmp_path / name
+        path.write_text(text, encoding="utf-8")
+        with pytest.raises(RecipeError) as caught:
+            load_recipe(path)
+        return str(caught.value).replace(f"{tmp_path}/", "").split("\n")
+
+    return load
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (SOURCE + "tresholds: 1\n", f"5: unknown key 'tresholds'; there are {TOP_LEVEL}"),
+        (
+            SOURCE + "\nidentfy: {}\n",
+            f"6: unknown key 'identfy'; did you mean 'identify'? (there are {TOP_LEVEL})",
+        ),
+        (
+            HEAD + "sources:\n  - name: a\n    path: x\n    categoyr: code\n",
+            "6: unknown key 'categoyr' in 'sources.0'; did you mean 'category'? "
+            f"(there are {SOURCE_KEYS})",
+        ),
+        (
+            SOURCE + "output:\n  parquet:\n    shard: 3\n",
+            "7: unknown key 'shard' in 'output.parquet'; did you mean 'shards'? "
+            "(there are row_group_rows, shards, validation_shards)",
+        ),
+        (
+            SOURCE + "stages:\n  - {name: x, option: {}}\n",
+            "6: unknown key 'option' in 'stages.0'; did you mean 'options'? "
+            "(there are name, options)",
+        ),
+        (HEAD, "1: missing key 'sources'"),
+        ("glotmill: 1\nsources:\n  - {name: a, path: x}\n", "1: missing key 'name'"),
+        (HEAD + "sources:\n  - name: a\n", "4: missing key 'path' in 'sources.0'"),
+        (SOURCE + "stages: [{}]\n", "5: missing key 'name' in 'stages.0'"),
+    ],
+)
+def test_keys(errors, text, expected):
+    assert errors(text) == [f"recipe.yaml:{expected}"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (SOURCE + "seed: lots\n", "5: 'seed' wants a whole number, not 'lots'"),
+        (SOURCE + "seed: 1.5\n", "5: 'seed' wants a whole number, not 1.5"),
+        (SOURCE + "seed: -1\n", "5: 'seed' wants at least 0, not -1"),
+        (SOURCE + "seed: [1]\n", "5: 'seed' wants a whole number, not a list"),
+        (SOURCE + "seed: {a: 1}\n", "5: 'seed' wants a whole number, not {a: ...}"),
+        (SOURCE + "seed:\n", "5: 'seed' wants a whole number, but is empty"),
+        (
+            SOURCE + f"seed: {2**63}\n",
+            "5: 'seed' wants less than 9.22337203685478e+18, not 9223372036854775808",
+        ),
+        (SOURCE + "mix:\n", "5: 'mix' wants a map of keys, but is empty"),
+        (SOURCE + "mix: rates\n", "5: 'mix' wants a map of keys, not 'rates'"),
+        (SOURCE + "stages: {name: x}\n", "5: 'stages' wants a list, not {name: ...}"),
+        (SOURCE + "stages: [{name: x, options: 3}]\n",
+         "5: 'stages.0.options' wants a map of keys, not 3"),
+        (SOURCE + "normalise:\n  ftfy: maybe\n",
+         "6: 'normalise.ftfy' wants true or false, not 'maybe'"),
+        (SOURCE + "script: {min_share: lots}\n",
+         "5: 'script.min_share' wants a number, not 'lots'"),
+        (SOURCE + "script: {min_share: 1.5}\n", "5: 'script.min_share' wants at most 1, not 1.5"),
+        (SOURCE + "output: {parquet: {shards: 0}}\n",
+         "5: 'output.parquet.shards' wants at least 1, not 0"),
+        ("glotmill: 1\nname: 2024-01-01\nsources: [{name: a, path: x}]\n",
+         "2: 'name' wants a string"),
+        ("glotmill: 1\nname: two words\nsources: [{name: a, path: x}]\n",
+         "2: 'name' wants text that matches ^[A-Za-z0-9][A-Za-z0-9._-]*$, not 'two words'"),
+        (HEAD + "sources: []\n", "3: 'sources' wants 1 or more entries, but is empty"),
+        (HEAD + "sources: data/*.jsonl\n", "3: 'sources' wants a list, not 'data/*.jsonl'"),
+        (HEAD + "sources:\n  - {name: a, path: x}\n  - data\n",
+         "5: 'sources.1' wants a map of keys, not 'data'"),
+        (HEAD + "sources:\n  - {name: a, path: x, priority: 3000000000}\n",
+         "4: 'sources.0.priority' wants less than 2147483648, not 3000000000"),
+    ],
+)  # fmt: skip
+def test_values(errors, text, expected):
+    assert errors(text) == [f"recipe.yaml:{expected}"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (SOURCE + "normalise: {unicode: nfc}\n",
+         "5: 'normalise.unicode' is 'nfc'; there are NFC, none"),
+        (SOURCE + "identify:\n  on_mismatch: relable\n",
+         "6: 'identify.on_mismatch' is 'relable'; did you mean 'relabel'? "
+         "(there are keep, relabel, drop)"),
+        (HEAD + "sources:\n  - {name: a, path: x, format: jsonlines}\n",
+         "4: 'sources.0.format' is 'jsonlines'; did you mean 'jsonl'? "
+         "(there are auto, jsonl, parquet, text, text_file, tsv)"),
+        (SOURCE + "mix: {exclude: [bitext, foo]}\n",
+         "5: 'mix.exclude.1' is 'foo'; "
+         "there are monolingual, bitext, code, paper, book, instruction"),
+        ("glotmill: 2\nname: a\nsources: [{name: a, path: x}]\n",
+         "1: 'glotmill' is 2; there is 1"),
+    ],
+)  # fmt: skip
+def test_choices(errors, text, expected):
+    assert errors(text) == [f"recipe.yaml:{expected}"]
+
+
+def source_error(errors, entry):
+    (message,) = errors(HEAD + f"sources:\n  - {{name: a, {entry}}}\n")
+    prefix = "recipe.yaml:4: "
+    assert message.startswith(prefix)
+    return message.removeprefix(prefix)
+
+
+@pytest.mark.parametrize(
+    ("language", "expected"),
+    [
+        ("swa_Latn", f"'sources.0.language' wants {LANGUAGES}, not 'swa_Latn'"),
+        ("[swa]", f"'sources.0.language' wants {LANGUAGES}, not a list"),
+        ("{}", f"'sources.0.language' wants {LANGUAGES}, but is empty"),
+        ("{foo: 1}", f"'sources.0.language' wants {LANGUAGES}, not {{foo: ...}}"),
+        ("{column: 3}", "'sources.0.language.column' wants a string, not 3"),
+        ("{code: eng, column: b}",
+         "unknown key 'code' in 'sources.0.language'; there is column"),
+        ("{code: swahilli}",
+         "'sources.0.language.code': unknown language code 'swahilli'; "
+         "did you mean 'swa' (Swahili)?"),
+        ("{path: '/([a-z]{3}'}",
+         "'sources.0.language.path': not a regular expression: missing ), unterminated "
+         "subpattern at position 1"),
+        ("{path: '/[a-z]{3}'}",
+         "'sources.0.language.path': wants one group around the language code, found 0"),
+        ("{path: '/(a)(b)'}",
+         "'sources.0.language.path': wants one group around the language code, found 2"),
+    ],
+)  # fmt: skip
+def test_where_the_language_is_a_union_one_branch_is_told_of(errors, language, expected):
+    assert source_error(errors, f"path: x, language: {language}") == expected
+
+
+def test_a_mistyped_key_of_a_branch_is_told_of_as_that_branch(errors):
+    text = HEAD + "sources:\n  - name: a\n    path: x\n    language: {colum: lang}\n"
+    assert errors(text) == [
+        "recipe.yaml:6: missing key 'column' in 'sources.0.language'",
+        "recipe.yaml:6: unknown key 'colum' in 'sources.0.language'; did you mean 'column'? "
+        "(there is column)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("3", "'sources.0.path' wants a string or a list, not 3"),
+        ("{a: 1}", "'sources.0.path' wants a string or a list, not {a: ...}"),
+        ("[]", "'sources.0.path' wants 1 or more entries, but is empty"),
+        ("''", "'sources.0.path' wants 1 or more characters, but is empty"),
+        ("[x, 3]", "'sources.0.path.1' wants a string, not 3"),
+        ("[x, '']", "'sources.0.path.1' wants 1 or more characters, but is empty"),
+    ],
+)
+def test_paths(errors, path, expected):
+    assert source_error(errors, f"path: {path}") == expected
+
+
+@pytest.mark.parametrize(
+    ("tiers", "expected"),
+    [
+        ("emma", "'mix.tiers': no tier table 'emma'; there are emma500-monolingual, uniform"),
+        ("3", "'mix.tiers' wants a string or a list, not 3"),
+        ("[]", "'mix.tiers': the lowest tier has to start at 0, so that every label has a tier"),
+        ("[{name: a, at_least: 1, rate: 1}]",
+         "'mix.tiers': the lowest tier has to start at 0, so that every label has a tier"),
+        ("[{name: a, at_least: 0, rate: 1}, {name: a, at_least: 1, rate: 1}]",
+         "'mix.tiers': two tiers share a name"),
+        ("[{name: a, at_least: 0, rate: 1}, {name: b, at_least: 0, rate: 1}]",
+         "'mix.tiers': two tiers share a threshold"),
+        ("[{name: a, at_least: 0, rate: -0.5}]",
+         "'mix.tiers.0.rate' wants at least 0, not -0.5"),
+        ("[{name: a, at_least: .inf, rate: 1}]",
+         "'mix.tiers.0.at_least' wants a finite number, not inf"),
+        ("[{name: a, at_least: 0, rate: 1}, all]", "'mix.tiers.1' wants a map of keys, not 'all'"),
+    ],
+)  # fmt: skip
+def test_tiers(errors, tiers, expected):
+    assert errors(SOURCE + f"mix:\n  tiers: {tiers}\n") == [f"recipe.yaml:6: {expected}"]
+
+
+def test_two_sources_of_one_name(errors):
+    text = HEAD + "sources:\n  - {name: a, path: x}\n  - path: y\n    name: a\n"
+    assert errors(text) == ["recipe.yaml:6: another source has the name 'a'"]
+
+
+def test_identification_is_off_and_nothing_is_declared(errors):
+    text = HEAD + (
+        "sources:\n  - {name: a, path: x}\n  - {name: b, path: x, language: {code: eng}}\n"
+        "identify:\n  enabled: false\n"
+    )
+    assert errors(text) == [
+        "recipe.yaml:7: identification is off, so these sources need a language: a"
+    ]
+
+
+def test_several_errors_come_at_once_in_the_order_of_the_file(errors):
+    text = (
+        "output: {parquet: {shards: many}}\nglotmill: 1\nseed: -3\nsources:\n"
+        "  - {name: b, format: foo, pth: x}\n  - {name: a, path: [x, 3]}\ntresholds: 1\n"
+    )
+    found = [message.split(" ")[0] for message in errors(text)]
+    assert found == [f"recipe.yaml:{line}:" for line in (1, 1, 3, 5, 5, 5, 6, 7)]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", "1: a recipe is a map of keys such as 'name:' and 'sources:'"),
+        ("- a\n", "1: a recipe is a map of keys such as 'name:' and 'sources:'"),
+        (HEAD + "name: b\n",
+         '3: not valid YAML: found duplicate key "name" with value "b" (original value: "a")'),
+        (HEAD + "sources:\n  - {name: a, path: x\n",
+         "5: not valid YAML: expected ',' or '}', but got '<stream end>'"),
+        (HEAD + "sources: *base\n", "3: not valid YAML: found undefined alias 'base'"),
+        (HEAD + "---\nname: b\n",
+         "3: not valid YAML: but found another document"),
+        ("name: a\n\tseed: 1\n",
+         "2: not valid YAML: found character '\\t' that cannot start any token"),
+    ],
+)  # fmt: skip
+def test_text_that_is_no_recipe(errors, text, expected):
+    assert errors(text) == [f"recipe.yaml:{expected}"]
+
+
+def test_a_file_that_is_not_utf8(tmp_path):
+    path = tmp_path / "r.yaml"
+    path.write_bytes(b"name: caf\xe9\n")
+    with pytest.raises(RecipeError, match=r"r\.yaml:1: the recipe is not UTF-8 text$"):
+        load_recipe(path)
+
+
+def test_a_file_that_is_not_there(tmp_path):
+    wanted = tmp_path / "recipe.yaml"
+    advice = "('glotmill init' writes a recipe to start from)"
+    with pytest.raises(RecipeError) as caught:
+        load_recipe(wanted)
+    assert str(caught.value) == f"{wanted}:1: no such file {advice}"
+    (tmp_path / "b.yaml").touch()
+    (tmp_path / "a.yaml").touch()
+    with pytest.raises(RecipeError) as caught:
+        load_recipe(wanted)
+    assert str(caught.value) == f"{wanted}:1: no such file; recipes there: a.yaml, b.yaml {advice}"
+
+
+def test_a_folder_is_no_recipe(tmp_path):
+    with pytest.raises(RecipeError, match=r":1: cannot be read: Is a directory$"):
+        load_recipe(tmp_path)
+
+
+def test_unset_variables_are_all_named(errors, monkeypatch):
+    monkeypatch.delenv("GLOTMILL_TEST_ONE", raising=False)
+    monkeypatch.delenv("GLOTMILL_TEST_TWO", raising=False)
+    text = HEAD + (
+        "sources:\n  - {name: a, path: '${GLOTMILL_TEST_ONE}/x'}\n"
+        "  - name: b\n    path: ['y', '${GLOTMILL_TEST_TWO}/x']\n"
+    )
+    assert errors(text) == [
+        "recipe.yaml:4: the environment variable GLOTMILL_TEST_ONE is not set",
+        "recipe.yaml:6: the environment variable GLOTMILL_TEST_TWO is not set",
+    ]
+
+
+def test_an_unset_variable_in_extends_is_named_before_the_file_is_looked_for(errors, monkeypatch):
+    monkeypatch.delenv("GLOTMILL_TEST_ONE", raising=False)
+    assert errors("extends: ${GLOTMILL_TEST_ONE}/base.yaml\n") == [
+        "recipe.yaml:1: the environment variable GLOTMILL_TEST_ONE is not set"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("nowhere.yaml", "2: 'extends': no file nowhere.yaml"),
+        ("[a.yaml]", "2: 'extends' wants the path of a recipe"),
+        ("recipe.yaml", "2: the recipe extends itself, through recipe.yaml"),
+        ("./recipe.yaml", "2: the recipe extends itself, through ./recipe.yaml"),
+    ],
+)
+def test_extends_that_leads_nowhere(errors, value, expected):
+    assert errors(f"name: a\nextends: {value}\n") == [f"recipe.yaml:{expected}"]
+
+
+def test_a_longer_circle_of_extends(errors, tmp_path):
+    (tmp_path / "b.yaml").write_text("# one\nextends: c.yaml\n")
+    (tmp_path / "c.yaml").write_text("# one\n# two\nextends: recipe.yaml\n")
+    assert errors("extends: b.yaml\n") == [
+        "c.yaml:3: the recipe extends itself, through recipe.yaml"
+    ]
+
+
+def test_errors_in_a_base_point_into_the_base(errors, tmp_path):
+    (tmp_path / "base.yaml").write_text(SOURCE + "mix:\n  count_by: word\n  tirs: []\n")
+    assert errors("extends: base.yaml\nmix: {strategy: rate}\nscript:\n  min_share: 7\n") == [
+        "base.yaml:6: 'mix.count_by' is 'word'; did you mean 'words'? "
+        "(there are words, whitespace_words, bytes, characters)",
+        "base.yaml:7: unknown key 'tirs' in 'mix'; did you mean 'tiers'? "
+        "(there are count_by, exclude, strategy, tiers, validation)",
+        "recipe.yaml:2: 'mix.strategy' is 'rate'; did you mean 'rates'? (there is rates)",
+        "recipe.yaml:4: 'script.min_share' wants at most 1, not 7",
+    ]
