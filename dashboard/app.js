@@ -40,7 +40,8 @@
   const draw = {
     overview(settings, width) {
       const [unit, name] = unitOf(settings);
-      const source = settings.get("source") in data.funnel.amounts ? settings.get("source") : "";
+      const wanted = settings.get("source") ?? "";
+      const source = Object.hasOwn(data.funnel.amounts, wanted) ? wanted : "";
       document.getElementById("funnel-source").value = source;
       put("chart-funnel", () => Charts.funnel(data.funnel, source, unit, name, width));
       fillFunnel(source);

@@ -48,7 +48,7 @@ const Charts = (() => {
       width,
       height: 56 + 26 * bars.length,
       marginLeft,
-      marginRight: width > 520 ? 140 : 110,
+      marginRight: width > 520 ? 140 : 126,
       marginTop: 4,
       marginBottom: 36,
       ariaLabel: `Funnel in ${unitName}`,
@@ -190,7 +190,7 @@ const Charts = (() => {
     if (!dots.length) return document.createTextNode("Nothing was drawn.");
     const values = dots.flatMap((dot) => [dot.available, dot.sampled]);
     const ends = d3.extent(values).map((value, end) => value * (end ? 1.5 : 1 / 1.5));
-    const axis = { type: "log", domain: ends, grid: true, tickFormat: "~s" };
+    const axis = { type: "log", domain: ends, grid: true, tickFormat: Format.compact };
     return plot({
       width: Math.min(width, 1000),
       height: Math.min(width * 0.75, 560),

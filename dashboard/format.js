@@ -16,7 +16,7 @@ const Format = (() => {
   }
 
   const size = (bytes) => scaled(bytes, ["B", "kB", "MB", "GB", "TB", "PB"]);
-  const compact = (value) => scaled(value, ["", "k", "M", "G", "T"]);
+  const compact = (value) => scaled(value, ["", "k", "M", "bn", "tn"]);
 
   function percent(share) {
     if (!(share > 0)) return "0%";

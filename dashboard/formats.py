@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 _SIZES = ("B", "kB", "MB", "GB", "TB", "PB")
-_COUNTS = ("", "k", "M", "G", "T")
+_COUNTS = ("", "k", "M", "bn", "tn")
 _SMALL_PERCENT = 0.05
 
 
 def number(value: float) -> str:
-    """All digits, grouped by thousands.
+    """All digits, grouped by thousands; six of a fraction.
 
-    >>> number(1234567), number(0.5)
-    ('1,234,567', '0.5')
+    >>> number(1234567), number(1e9), number(0.5)
+    ('1,234,567', '1,000,000,000', '0.5')
     """
-    return f"{value:,}" if isinstance(value, int) else f"{value:,.6g}"
+    return f"{int(value):,}" if value == int(value) else f"{value:,.6g}"
 
 
 def _scaled(value: float, units: tuple[str, ...]) -> str:

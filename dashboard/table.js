@@ -90,8 +90,7 @@ const Tables = (() => {
   ];
 
   // Two dots on a logarithmic scale: available and sampled words.
-  function dumbbell(available, sampled, most) {
-    const x = (value) => 6 + (108 * Math.log1p(value)) / Math.log1p(most);
+  function dumbbell(available, sampled, x) {
     const svg = document.createElementNS(SVG, "svg");
     const add = (name, attributes) => {
       const mark = svg.appendChild(document.createElementNS(SVG, name));
@@ -114,7 +113,8 @@ const Tables = (() => {
       this.length = columns.label.length;
       const severalCategories = new Set(columns.category).size > 1;
       this.columns = COLUMNS.filter((column) => column.key !== "category" || severalCategories);
-      this.most = Math.max(1, ...columns.words, ...columns.sampled_words);
+      const words = [...columns.words, ...columns.sampled_words].filter((value) => value > 0);
+      this.x = d3.scaleLog(d3.extent(words), [6, 114]);
       this.rows = new Array(this.length);
       this.texts = columns.label.map((label, row) =>
         [label, columns.name[row], columns.script[row], columns.category[row], columns.tier[row] ?? ""]
@@ -150,7 +150,7 @@ const Tables = (() => {
         cell.append(column.code ? element("code", {}, text) : text);
         return cell;
       });
-      const bar = dumbbell(this.data.words[index], this.data.sampled_words[index], this.most);
+      const bar = dumbbell(this.data.words[index], this.data.sampled_words[index], this.x);
       return element("tr", {}, ...cells, element("td", { class: "bar" }, bar));
     }
 
