@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from glotmill.dashboard.views import Flow
+from glotmill.dashboard.flow import Flow
 from glotmill.schemas.manifest import Manifest
 
 

@@ -8,7 +8,7 @@ from typing import Literal
 
 from glotmill.dashboard.amounts import Amount
 from glotmill.dashboard.definitions import REASONS, TERMS, reason_title
-from glotmill.dashboard.views import Flow
+from glotmill.dashboard.flow import Flow
 
 Kind = Literal["level", "loss", "gain"]
 

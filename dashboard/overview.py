@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from glotmill.dashboard import checks, views
 from glotmill.dashboard.amounts import Amount, total
+from glotmill.dashboard.flow import Flow, flows_of, whole_flow
 from glotmill.dashboard.statistics import Gathered
 
 
@@ -25,7 +26,7 @@ class Report:
 
     gathered: Gathered
     figures: views.KeyFigures
-    flow: views.Flow
+    flow: Flow
     sources: Sequence[views.SourceRow]
     languages: Sequence[views.LanguageRow]
     scripts: Sequence[views.ScriptRow]
@@ -49,8 +50,8 @@ class Report:
 def make_report(gathered: Gathered) -> Report:
     """All numbers of the report."""
     recipe = gathered.lock.recipe
-    flows = views.flows(gathered.documents, [source.name for source in recipe.sources])
-    flow = views.whole_flow(flows)
+    flows = flows_of(gathered.documents, [source.name for source in recipe.sources])
+    flow = whole_flow(flows)
     languages = views.languages(gathered.documents, gathered.plan)
     scripts = views.scripts(gathered.documents)
     return Report(
@@ -69,7 +70,7 @@ def make_report(gathered: Gathered) -> Report:
     )
 
 
-def _sources(gathered: Gathered, flows: Sequence[views.Flow]) -> list[views.SourceRow]:
+def _sources(gathered: Gathered, flows: Sequence[Flow]) -> list[views.SourceRow]:
     rows = []
     for source, flow in zip(gathered.lock.recipe.sources, flows, strict=True):
         inputs = [each for each in gathered.lock.inputs if each.source == source.name]
@@ -78,7 +79,7 @@ def _sources(gathered: Gathered, flows: Sequence[views.Flow]) -> list[views.Sour
 
 
 def _equations(
-    gathered: Gathered, flows: Sequence[views.Flow], whole: views.Flow
+    gathered: Gathered, flows: Sequence[Flow], whole: Flow
 ) -> list[list[checks.Equation]]:
     rows = dict(gathered.rows)
     for (table, _), count in gathered.rows.items():

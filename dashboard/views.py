@@ -5,7 +5,7 @@ Tables named `documents` are in the schema `statistics.DOCUMENTS`, tables named 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -13,14 +13,13 @@ import pyarrow.compute as pc
 
 from glotmill.dashboard.amounts import (
     KEPT,
-    REPEATED,
-    TRAIN,
     VALIDATION,
     Amount,
     Outcome,
     Sums,
     total,
 )
+from glotmill.dashboard.flow import Flow
 from glotmill.dashboard.names import language_name, script_name, script_of
 from glotmill.schemas.recipe import Recipe, Source
 from glotmill.schemas.tiers import tier_table
@@ -33,91 +32,6 @@ def share(part: float, whole: float) -> float:
     (0.25, 0.0)
     """
     return part / whole if whole else 0.0
-
-
-# ------------------------------------------------------------------ flow
-
-
-@dataclass(frozen=True)
-class Flow:
-    """What became of the records of one source, or of all of them.
-
-    Attributes:
-        source: its name; empty for all sources together.
-        rejected: records that could not be read; they have no bytes and no words.
-        reasons: dropped documents by reason.
-        train: first copies of the documents drawn for training.
-        repeated: their further copies.
-    """
-
-    source: str
-    rejected: Amount
-    reasons: Mapping[str, Amount]
-    kept: Amount
-    duplicates: Amount
-    train: Amount
-    repeated: Amount
-    validation: Amount
-
-    @property
-    def dropped(self) -> Amount:
-        """Documents that ingest dropped, for any reason."""
-        return total(self.reasons.values())
-
-    @property
-    def read(self) -> Amount:
-        """All records that were read."""
-        return self.kept + self.dropped + self.rejected
-
-    @property
-    def surviving(self) -> Amount:
-        """Documents that deduplication left."""
-        return self.kept - self.duplicates
-
-    @property
-    def unsampled(self) -> Amount:
-        """Surviving documents that are neither in training nor in validation."""
-        return self.surviving - self.train - self.validation
-
-    @property
-    def sampled(self) -> Amount:
-        """What stands in the training shards, repeats included."""
-        return self.train + self.repeated
-
-
-def flows(documents: pa.Table, sources: Sequence[str]) -> list[Flow]:
-    """The flow of each source, in the order given."""
-    sums = Sums(documents, ["source"])
-    return [_flow(sums, source) for source in sources]
-
-
-def _flow(sums: Sums, source: str) -> Flow:
-    group = (source,)
-    return Flow(
-        source=source,
-        rejected=sums.all_of(group, "ingest", "rejected"),
-        reasons=sums.reasons(group, "ingest", "dropped"),
-        kept=sums.of(group, KEPT),
-        duplicates=sums.all_of(group, "deduplicate", "dropped"),
-        train=sums.of(group, TRAIN),
-        repeated=sums.of(group, REPEATED),
-        validation=sums.of(group, VALIDATION),
-    )
-
-
-def whole_flow(flows: Sequence[Flow]) -> Flow:
-    """All flows added up."""
-    reasons = sorted({reason for flow in flows for reason in flow.reasons})
-    return Flow(
-        source="",
-        rejected=total(flow.rejected for flow in flows),
-        reasons={r: total(flow.reasons.get(r, Amount()) for flow in flows) for r in reasons},
-        kept=total(flow.kept for flow in flows),
-        duplicates=total(flow.duplicates for flow in flows),
-        train=total(flow.train for flow in flows),
-        repeated=total(flow.repeated for flow in flows),
-        validation=total(flow.validation for flow in flows),
-    )
 
 
 # ------------------------------------------------------------- languages

@@ -66,11 +66,17 @@ def _unspaced() -> Bools:
 
 
 def word_characters(scan: Scan) -> Bools:
-    """Code points that are part of a word; bool[m]."""
-    letters = (scan.flags & LETTER) != 0
+    """Code points that are part of a word; bool[m].
+
+    Marks and joiners are where they stand behind a letter or digit, not behind emoji or alone.
+    """
     inside = (scan.flags & (LETTER | MARK | DIGIT | JOINER)) != 0
+    attached = (scan.flags & (MARK | JOINER)) != 0
+    if attached.any() and (attached & ~previous_of(inside, scan.starts)).any():
+        inside = _with_marks(inside & ~attached, attached, scan.starts)
     mid = np.flatnonzero(scan.flags & MID_LETTER)
     if mid.size:
+        letters = ((scan.flags & LETTER) != 0) & ~_unspaced()[scan.scripts]
         around = previous_of(letters, scan.starts)[mid] & next_of(letters, scan.starts)[mid]
         inside[mid[around]] = True
     return inside
@@ -87,8 +93,19 @@ def word_starts(scan: Scan, inside: Bools) -> Bools:
     begins = inside & ~previous_of(inside, scan.starts)
     if not alone.any():
         return begins
-    after_alone = previous_of(alone, scan.starts)
-    return begins | alone | (inside & after_alone & ((scan.flags & (MARK | JOINER)) == 0))
+    attached = (scan.flags & (MARK | JOINER)) != 0
+    after_alone = previous_of(_with_marks(alone, attached, scan.starts), scan.starts)
+    return begins | alone | (inside & after_alone & ~attached)
+
+
+def _with_marks(values: Bools, attached: Bools, starts: Ints) -> Bools:
+    """The values, an attached code point with that of the one it is attached to; bool[m]."""
+    if not attached.any():
+        return values
+    bearer = np.where(attached, 0, np.arange(len(values)))
+    firsts = starts[:-1][starts[:-1] < starts[1:]]
+    bearer[firsts] = firsts
+    return values[np.maximum.accumulate(bearer)]
 
 
 def whitespace_word_starts(scan: Scan) -> Bools:

@@ -180,6 +180,16 @@ def write_small_run(root, totals=TOTALS):
     return run.finish(PLANNED, totals)
 
 
+def write_empty_run(root):
+    """All that was read was rejected."""
+    run = RunWriter(root, {**RECIPE, "sources": RECIPE["sources"][:1]})
+    run.statistics("ingest", [row("ingest", "rejected", "", "web", "", (1, 0, 0))])
+    reject = {"path": "a", "offset": 0, "reason": "invalid_utf8", "detail": "", "excerpt": ""}
+    run.rejected("web", [reject])
+    counted = {"read": 1, "kept": 0, "dropped": 0, "rejected": 1}
+    return run.finish([], {"ingest": counted, "deduplicate": {"removed": 0}, "mix": {}})
+
+
 LARGE_MIX = {
     "tiers": [
         {"name": "high", "at_least": 1e9, "rate": 0.5},
@@ -251,3 +261,9 @@ def make_small_run(tmp_path):
 @pytest.fixture(scope="session")
 def large_run(tmp_path_factory):
     return write_large_run(tmp_path_factory.mktemp("large"))
+
+
+@pytest.fixture
+def empty_run(tmp_path):
+    """A finished run in which nothing was kept."""
+    return write_empty_run(tmp_path / "empty")

@@ -208,3 +208,10 @@ def test_a_violation_of_the_policy_would_be_seen(dom, small, tmp_path):
     (tmp_path / "report.html").write_text(broken, encoding="utf-8")
     with pytest.raises(pytest.fail.Exception, match="Content Security Policy"):
         dom(tmp_path)
+
+
+def test_a_run_that_kept_nothing_is_shown(dom, empty_run):
+    build_report(empty_run)
+    html = dom(empty_run)
+    assert language_rows(html) == []
+    assert "Nothing was drawn." in html

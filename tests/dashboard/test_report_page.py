@@ -217,3 +217,18 @@ def test_numbers_of_the_large_run_add_up(large_run):
     with open(f"{large_run}/statistics/summary.json", encoding="utf-8") as file:
         summary = json.load(file)
     assert (summary["num_checks"], summary["num_failed_checks"]) == (26, 0)
+
+
+def test_a_run_that_kept_nothing_has_a_report(empty_run):
+    build_report(empty_run)
+    with open(f"{empty_run}/report.html", encoding="utf-8") as file:
+        html = file.read()
+    assert "Nothing was dropped." in html
+    assert "No document survived." in html
+    assert "The numbers do not add up." not in html
+
+
+def test_tables_name_large_thresholds_in_full(large_run):
+    build_report(large_run)
+    with open(f"{large_run}/report.html", encoding="utf-8") as file:
+        assert '<td class="number">1,000,000,000</td>' in file.read()
