@@ -78,7 +78,7 @@ def check(recipe: RecipePath) -> None:
 def run(
     recipe: RecipePath,
     out: Annotated[
-        Path | None, typer.Option(help="Output directory.", show_default="out/NAME")
+        str | None, typer.Option(help="Output directory.", show_default="out/NAME")
     ] = None,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Processes that work.", show_default="all cores")
@@ -92,7 +92,7 @@ def run(
     from glotmill.pipelines.stages.base import Job
     from glotmill.pipelines.summary import print_summary
 
-    root = str(out or Path("out") / loaded.recipe.name)
+    root = (out or f"out/{loaded.recipe.name}").rstrip("/")
     lock = prepare(loaded, root, _out.print)
     with Reporter(_out) as reporter:
         job = Job(lock, root, run_locally, workers, reporter)
@@ -103,13 +103,13 @@ def run(
 
 @app.command()
 def report(
-    out: Annotated[Path, typer.Argument(help="Output directory of a run.", show_default=False)],
+    out: Annotated[str, typer.Argument(help="Output directory of a run.", show_default=False)],
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Make the page anew.")] = False,
 ) -> None:
     """Open the report of a finished run."""
     from glotmill.pipelines.report import find_report
 
-    page = find_report(str(out), rebuild=rebuild)
+    page = find_report(out.rstrip("/"), rebuild=rebuild)
     _out.print(str(page))
     if sys.stdout.isatty():
         webbrowser.open(page.absolute().as_uri())

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 
@@ -138,7 +139,8 @@ class _Watcher(threading.Thread):
 
     def run(self) -> None:
         while not self._stopped.wait(self._interval):
-            self._show(self._look())
+            with suppress(OSError):  # files come and go while one looks
+                self._show(self._look())
 
     def stop(self) -> None:
         self._stopped.set()

@@ -19,5 +19,8 @@ def find_report(root: str, *, rebuild: bool) -> Path:
         raise UserError(f"no finished run in {root}; 'glotmill run RECIPE --out {root}' makes one")
     page = Path(root) / "report.html"
     if rebuild or not page.is_file():
-        dashboard.build_report(root)
+        try:
+            dashboard.build_report(root)
+        except dashboard.IncompleteRun as error:
+            raise UserError(f"{error}; run the recipe again") from None
     return page

@@ -53,6 +53,7 @@ class IngestStage:
                 f"{missing[0].slices[0].path}; run again to go on with them"
             )
         records = [done[unit.key] for unit in units]
+        _delete_records_of_others(job)
         return [entry for record in records for entry in record.files], _sums(records)
 
 
@@ -65,7 +66,7 @@ def index_units(job: Job, records: Iterable[UnitRecord]) -> None:
 def unit_records(root: str) -> list[UnitRecord]:
     """Records of all finished units under an output directory, of this recipe or another."""
     try:
-        found = storage.match(f"{root}/ingest/units/*.json")
+        found = storage.match(_record_path(root, "*"))
     except LookupError:
         return []
     return [record for file in found if (record := _record(file.path)) is not None]
@@ -90,6 +91,17 @@ def _finished(job: Job) -> dict[str, UnitRecord]:
     }
 
 
+def _delete_records_of_others(job: Job) -> None:
+    """Deletes the records of units that another recipe or other inputs gave."""
+    wanted = {_record_path(job.root, unit.key) for unit in job.lock.units}
+    found = storage.match(_record_path(job.root, "*"))
+    storage.delete([file.path for file in found if file.path not in wanted])
+
+
+def _record_path(root: str, key: str) -> str:
+    return f"{root}/ingest/units/{key}.json"
+
+
 def _sizes(root: str) -> dict[str, int]:
     try:
         return {file.path: file.size for file in storage.match(f"{root}/ingest/**")}
@@ -106,7 +118,7 @@ class _Look:
 
     def __init__(self, root: str, done: set[str], num_todo: int) -> None:
         self._root = root
-        self._seen = {f"{root}/ingest/units/{key}.json" for key in done}
+        self._seen = {_record_path(root, key) for key in done}
         self._state = State(len(done), 0)
         self._todo = num_todo
 
@@ -114,7 +126,7 @@ class _Look:
         if not self._todo:
             return self._state
         try:
-            found = storage.match(f"{self._root}/ingest/units/*.json")
+            found = storage.match(_record_path(self._root, "*"))
         except LookupError:
             return self._state
         for file in found:
