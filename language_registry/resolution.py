@@ -151,7 +151,7 @@ def _usual_script(parsed: Parsed, spoken: Language) -> tuple[str, str]:
         return "Zyyy", f"no script is known for {code}"
     if spoken.scripts[0] == "Hani" and "Hans" in spoken.scripts:
         return "Hani", f"{code} names neither Hans nor Hant"
-    return spoken.scripts[0], f"the main script of {code}"
+    return own_form(code, spoken.scripts[0]), f"the main script of {code}"
 
 
 def _region_script(spoken: Language, region: str) -> str | None:

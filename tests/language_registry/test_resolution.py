@@ -224,6 +224,11 @@ def test_a_label_resolves_to_itself(code, script):
     assert "script" not in " ".join(again.assumed)
 
 
+def test_the_label_of_every_language_resolves_to_itself():
+    labels = {resolve(each.iso639_3).label for each in all_languages()}
+    assert {label for label in labels if resolve(label).label != label} == set()
+
+
 @given(LANGUAGES, SCRIPTS)
 def test_case_and_separator_do_not_matter(code, script):
     label = resolve(f"{code}_{script}").label
