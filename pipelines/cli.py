@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 the run failed, 2 the recipe or the arguments are wrong.
 from __future__ import annotations
 
 import json
+import signal
 import sys
 import traceback
 import webbrowser
@@ -17,6 +18,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from glotmill.pipelines.errors import RunError, UserError
 from glotmill.schemas.loading import RecipeError, load_recipe
 from glotmill.schemas.recipe import json_schema
 
@@ -123,35 +125,52 @@ def schema() -> None:
 
 def _guarded(command: Callable[[], object]) -> int:
     """Runs a command; known errors become one message and an exit code."""
-    from glotmill.pipelines.errors import RunError, UserError
-
+    interrupted = _note_interrupts()
     try:
         command()
-    except RecipeError as error:
-        for problem in error.problems:
-            _err.print(f"error: {problem}", markup=False)
-        return 2
-    except UserError as error:
-        _err.print(f"error: {error}", markup=False)
+    except (RecipeError, UserError) as error:
+        _say_errors(str(error))
         return 2
     except RunError as error:
-        _err.print(f"error: {error}", markup=False)
+        _say_errors(str(error))
         return 1
-    except KeyboardInterrupt:
-        _err.print("stopped; run the same command again to go on")
-        return 130
-    except Exception as error:  # a bug, or a failure in a worker
-        log = Path("glotmill-error.log")
-        log.write_text(traceback.format_exc(), encoding="utf-8")
-        _err.print(f"error: the run failed: {_last_line(error)}", markup=False)
-        _err.print(f"details in {log}; run the same command again to go on")
-        return 1
+    except BaseException as error:
+        if interrupted:  # which Beam and typer wrap into errors of their own
+            _err.print("stopped; run the same command again to go on")
+            return 130
+        if isinstance(error, SystemExit):  # typer's, at the end of every command
+            return error.code if isinstance(error.code, int) else 0
+        return _unforeseen(error)
     return 0
 
 
-def _last_line(error: Exception) -> str:
-    lines = [line for line in str(error).splitlines() if line.strip()]
-    return f"{type(error).__name__}: {lines[-1].strip() if lines else ''}"
+def _note_interrupts() -> list[int]:
+    """A list that is not empty once Ctrl-C was pressed."""
+    seen: list[int] = []
+
+    def note(number: int, _frame: object) -> None:
+        seen.append(number)
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, note)
+    return seen
+
+
+def _say_errors(text: str) -> None:
+    for line in text.splitlines():
+        _err.print(f"error: {line}", markup=False)
+
+
+def _unforeseen(error: BaseException) -> int:
+    """A full disk, a failure in a worker, a bug: the traceback goes into a file."""
+    log = Path("glotmill-error.log")
+    log.write_text(traceback.format_exc(), encoding="utf-8")
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    _err.print(
+        f"error: the run failed: {type(error).__name__}: {lines[-1] if lines else ''}", markup=False
+    )
+    _err.print(f"details in {log}; run the same command again to go on")
+    return 1
 
 
 def main() -> None:

@@ -8,8 +8,9 @@ import shlex
 import sys
 from collections.abc import Callable
 
-# Before Beam is imported: it warns about optional packages while it is.
-logging.getLogger().setLevel(logging.ERROR)
+# Before Beam is imported: it warns about optional packages while it is, and it prints a failure
+# as often as it passes it on. The failure itself arrives as an exception.
+logging.getLogger().setLevel(logging.CRITICAL)
 
 import apache_beam as beam  # noqa: E402
 from apache_beam.options.pipeline_options import PipelineOptions  # noqa: E402
@@ -45,7 +46,7 @@ def run_locally(build: Build, workers: int) -> None:
         command = f"exec {shlex.quote(sys.executable)} -m glotmill.pipelines.worker"
         environment = SubprocessSDKEnvironment.from_command_string(command)
     options = PipelineOptions(
-        [f"--direct_num_workers={workers}", "--default_sdk_harness_log_level=ERROR"]
+        [f"--direct_num_workers={workers}", "--default_sdk_harness_log_level=CRITICAL"]
     )
     # "DirectRunner" would look for another engine first and fetch it: name the class.
     with beam.Pipeline(runner=FnApiRunner(environment), options=options) as pipeline:

@@ -46,6 +46,7 @@ class Unit(_Frozen):
     """What one worker reads in one go: a slice of one file, or several small files.
 
     `key` is a hash of everything its output depends on; its output files carry it as their name.
+    `num_bytes` is about the size of its text.
     """
 
     key: str

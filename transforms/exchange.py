@@ -61,7 +61,8 @@ class _WriteReferences(beam.DoFn):
         self._num_bytes = 0
 
     def process(self, batch: pa.RecordBatch) -> Iterator[tuple[int, str]]:
-        self._pending.append(batch)
+        if batch.num_rows:
+            self._pending.append(batch)
         self._num_bytes += batch.nbytes
         if self._num_bytes >= _BUFFER_BYTES:
             yield from self._flush()

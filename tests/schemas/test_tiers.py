@@ -3,7 +3,6 @@
 import csv
 import json
 from collections import Counter
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -54,20 +53,11 @@ def test_tables_that_are_refused(tiers, message):
 
 
 @pytest.mark.data
-def test_the_published_counts_fall_into_the_published_tiers(published):
+def test_the_published_counts_fall_into_the_published_tiers(data_folder):
+    published = data_folder / "published"
     rows = list(csv.DictReader((published / "mala_monolingual_counts.csv").open()))
     tiers = {row["lang_code"]: tier_of(int(row["num_tokens"]), EMMA).name for row in rows}
     sizes = Counter(tiers.values())
     assert [sizes[tier.name] for tier in EMMA] == [27, 79, 68, 162, 210, 393]
     stated = json.loads((published / "mala_monolingual_tiers.json").read_text())
     assert tiers == {label: tier for tier, labels in stated.items() for label in labels}
-
-
-@pytest.fixture
-def published():
-    import os
-
-    folder = os.environ.get("GLOTMILL_DATA")
-    if not folder:
-        pytest.skip("set GLOTMILL_DATA to the folder of the larger data set")
-    return Path(folder) / "published"

@@ -1,10 +1,13 @@
-"""A small corpus, ingested for real."""
+"""A small corpus, ingested for real, and small models in fastText's own format."""
 
 import json
+import struct
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import apache_beam as beam
+import numpy as np
 import pytest
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
@@ -75,3 +78,53 @@ def make_corpus(tmp_path):
         return Corpus(root, lock, records)
 
     return make
+
+
+_BUCKETS, _SHORTEST, _LONGEST = 20_000, 1, 3
+
+
+def _ngram_buckets(text: str) -> Iterator[int]:
+    """Buckets of the n-grams of characters of each word, as fastText hashes them (FNV-1a)."""
+    for word in text.split():
+        marked = f"<{word}>"
+        for start in range(len(marked)):
+            for end in range(start + _SHORTEST, min(start + _LONGEST, len(marked)) + 1):
+                if end - start == 1 and (start == 0 or end == len(marked)):
+                    continue
+                digest = 2166136261
+                for byte in marked[start:end].encode():
+                    signed = byte - 256 if byte > 127 else byte
+                    digest = ((digest ^ (signed & 0xFFFFFFFF)) * 16777619) & 0xFFFFFFFF
+                yield digest % _BUCKETS
+
+
+@pytest.fixture(scope="session")
+def write_model():
+    """Writes a classifier of texts by their n-grams, in fastText's format (version 12).
+
+    Training is left out, as fastText's own is not reproducible in every build: a vector holds the
+    logarithms of how likely the n-gram is in each label (naive Bayes), the output is diagonal.
+    """
+
+    def write(path: Path, texts: Mapping[str, Sequence[str]], sharpness: float = 12.0) -> str:
+        labels = list(texts)
+        counts = np.full((_BUCKETS, len(labels)), 0.1, np.float64)
+        for column, label in enumerate(labels):
+            for text in texts[label]:
+                np.add.at(counts[:, column], list(_ngram_buckets(text)), 1)
+        logs = np.log(counts / counts.sum(axis=0))
+        vectors = np.zeros((1 + _BUCKETS, len(labels)), np.float32)  # the first is that of </s>
+        vectors[1:] = logs - logs.mean(axis=1, keepdims=True)
+        entries = [("</s>", 0), *((f"__label__{label}", 1) for label in labels)]
+        dim, softmax, supervised = len(labels), 3, 3
+        arguments = (dim, 5, 5, 1, 5, 1, softmax, supervised, _BUCKETS, _SHORTEST, _LONGEST, 100)
+        parts = [struct.pack("<ii12id", 793712314, 12, *arguments, 1e-4)]
+        parts.append(struct.pack("<iiiqq", len(entries), 1, len(labels), 1, -1))
+        for entry, kind in entries:
+            parts.append(entry.encode() + b"\0" + struct.pack("<qb", 1, kind))
+        for matrix in (vectors, np.eye(dim, dtype=np.float32) * np.float32(sharpness)):
+            parts.append(struct.pack("<?qq", False, *matrix.shape) + matrix.tobytes())
+        path.write_bytes(b"".join(parts))
+        return str(path)
+
+    return write
