@@ -54,16 +54,19 @@ def candidate_label(family: str, raw: str, script: str) -> str | None:
     """The label of a model's raw label in the recognised script.
 
     Returns:
-        None where the language is not written in that script.
+        None where the language is not written in that script, or is no language.
     """
-    for code in lid_label(family, raw):
+    try:
+        codes = lid_label(family, raw)
+    except UnknownCode:  # a label of the model's own, such as `other`
+        return None
+    for code in codes:
         written = code.partition("_")[2]
         if written and not same_family(written, script):
             continue
-        code = code[:3]
-        scripts = language(code).scripts
+        scripts = language(code[:3]).scripts
         if not scripts or any(same_family(known, script) for known in scripts):
-            return resolve(code, script=script).label
+            return resolve(code[:3], script=script).label
     return None
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -24,7 +24,9 @@ from glotmill.schemas.tiers import Tier
 WORDS = st.one_of(
     st.text(st.characters(exclude_categories=["Cs"]), max_size=12),
     st.from_regex(r"[0-9a-f]{4,32}|[0-9]{1,2}(:[0-9]{2}){1,2}|[0-9]+e[0-9]+", fullmatch=True),
-    st.sampled_from(["", "null", "~", "yes", "2024-01-01", "- a", "a: b", "# a", "\x85\u2028\ufeff"]),
+    st.sampled_from(
+        ["", "null", "~", "yes", "2024-01-01", "- a", "a: b", "# a", "\x85\u2028\ufeff"]
+    ),
 )
 FORMATS = st.sampled_from(["jsonl", "parquet", "text", "text_file", "tsv"])
 COUNTS = st.integers(0, 2**62)
@@ -59,6 +61,7 @@ RECIPES = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(
     recipe=RECIPES,
     inputs=st.lists(INPUTS, max_size=2).map(tuple),
@@ -81,6 +84,7 @@ ORDINALS = st.integers(0, 2**31 - 1)
 ROWS = st.integers(0, 2**32 - 1)
 
 
+@settings(deadline=None)
 @given(ORDINALS, ROWS)
 def test_a_doc_id_says_where_its_row_is(ordinal, row):
     identity = doc_id(ordinal, row)
@@ -90,6 +94,7 @@ def test_a_doc_id_says_where_its_row_is(ordinal, row):
     assert (int(unit_of(array)[0]), int(row_of(array)[0])) == (ordinal, row)
 
 
+@settings(deadline=None)
 @given(st.tuples(ORDINALS, ROWS), st.tuples(ORDINALS, ROWS))
 def test_doc_ids_are_in_the_order_of_units_and_rows(one, other):
     assert (one < other) == (doc_id(*one) < doc_id(*other))

@@ -5,7 +5,7 @@ from importlib import resources
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glotmill.schemas.loading import load_recipe
@@ -27,7 +27,9 @@ def load(tmp_path):
 
 def test_the_shortest_recipe_has_the_documented_defaults(load):
     recipe = load(SOURCE).recipe
-    assert recipe == Recipe(glotmill=1, name="a", sources=[Source(name="a", path=recipe.sources[0].path)])
+    assert recipe == Recipe(
+        glotmill=1, name="a", sources=[Source(name="a", path=recipe.sources[0].path)]
+    )
     assert recipe.seed == 42
     assert recipe.mix.tiers == "emma500-monolingual"
 
@@ -142,9 +144,16 @@ def test_a_base_may_extend_another(load, tmp_path):
     assert (recipe.seed, recipe.mix.exclude, recipe.mix.count_by) == (2, ["code"], "bytes")
 
 
-@given(st.recursive(st.none() | st.booleans() | st.integers(-9, 9) | st.text("ab:#-'", max_size=4),
-                    lambda inner: st.lists(inner, max_size=3)
-                    | st.dictionaries(st.text("abc", min_size=1), inner, max_size=3)))
+@settings(deadline=None)
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers(-9, 9) | st.text("ab:#-'", max_size=4),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(st.text("abc", min_size=1), inner, max_size=3)
+        ),
+    )
+)
 def test_options_of_custom_stages_come_through_as_they_are(tmp_path_factory, value):
     import json
 
@@ -272,7 +281,10 @@ def test_the_schema_takes_the_example_recipes(schema):
         ("name: a\n", ".glotmill is missing"),
         ("glotmill: 1\nseed: -1\n", ".seed minimum 0"),
         ("glotmill: 1\nsources: []\n", ".sources minItems 1"),
-        ("glotmill: 1\nsources: [{name: a, path: x, language: {colum: x}}]\n", ".sources[].language"),
+        (
+            "glotmill: 1\nsources: [{name: a, path: x, language: {colum: x}}]\n",
+            ".sources[].language",
+        ),
         ("glotmill: 1\nmix: {tiers: [{name: a, at_least: 0, rate: -1}]}\n", ".mix.tiers"),
     ],
 )

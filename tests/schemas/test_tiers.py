@@ -5,7 +5,7 @@ import json
 from collections import Counter
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glotmill.schemas.tiers import TIER_TABLES, Tier, tier_of, tier_table
@@ -25,6 +25,7 @@ def test_a_threshold_belongs_to_the_tier_above_it(count, name):
     assert tier_of(count, EMMA).name == name
 
 
+@settings(deadline=None)
 @given(st.permutations(EMMA), st.floats(0, 1e12))
 def test_a_table_may_be_written_in_any_order(tiers, count):
     assert tier_table(tiers) == EMMA

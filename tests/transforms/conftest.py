@@ -1,7 +1,10 @@
 """A small corpus, ingested for real, and small models in fastText's own format."""
 
 import json
+import shutil
 import struct
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -128,3 +131,24 @@ def write_model():
         return str(path)
 
     return write
+
+
+@pytest.fixture(scope="session")
+def plugins(tmp_path_factory) -> str:
+    """A folder into which pip has installed the example package."""
+    target = tmp_path_factory.mktemp("plugins")
+    # A copy, as building leaves files beside the sources.
+    source = target.with_name("plugins-source")
+    shutil.copytree(Path(__file__).parents[1] / "plugins" / "example_package", source)
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    options = ["--no-deps", "--no-build-isolation", "--no-index", "--target", str(target)]
+    subprocess.run([*pip, *options, str(source)], check=True)
+    return str(target)
+
+
+@pytest.fixture
+def installed(plugins, monkeypatch):
+    """The example package, to be imported."""
+    monkeypatch.syspath_prepend(plugins)
+    yield
+    sys.modules.pop("glotmill_example", None)

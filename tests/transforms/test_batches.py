@@ -6,7 +6,7 @@ import pytest
 from apache_beam import coders
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.testing.util import assert_that, equal_to
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glotmill.schemas import recipe
@@ -38,6 +38,7 @@ SCHEMA = pa.schema(
 ROWS = st.lists(st.fixed_dictionaries(COLUMNS), max_size=12)
 
 
+@settings(deadline=None)
 @given(ROWS, st.data())
 def test_a_batch_or_a_slice_of_one_comes_back_from_its_bytes(rows, data):
     batch = pa.RecordBatch.from_pylist(rows, schema=SCHEMA)
@@ -80,7 +81,9 @@ def test_stages_add_what_they_say_and_leave_rows_and_other_columns(stage):
     for batch in (records, records.slice(1, 1), records.slice(0, 0)):
         after = stage.annotate(batch)
         assert after.schema == with_fields(batch.schema, stage.adds)
-        untouched = [name for name in batch.schema.names if name not in {f.name for f in stage.adds}]
+        untouched = [
+            name for name in batch.schema.names if name not in {f.name for f in stage.adds}
+        ]
         assert after.select(untouched).equals(batch.select(untouched))
 
 

@@ -47,6 +47,7 @@ def test_the_highest_priority_stays_then_the_smallest_id_in_any_order(rows, rand
     assert len(found) == len(by_dictionary(rows))
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(["", "x", "yé"])), max_size=20))
 def test_keys_are_equal_where_text_and_scope_are(rows):
     hashes = pa.array([xxhash.xxh3_128_digest(text.encode()) for text, _ in rows], pa.binary(16))

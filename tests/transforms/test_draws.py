@@ -4,7 +4,7 @@ import math
 from collections import Counter
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glotmill.transforms.draws import (
@@ -27,18 +27,21 @@ def within(observed, expected, trials):
     return abs(observed - expected) <= 5 * math.sqrt(trials * share * (1 - share)) + 1e-9
 
 
+@settings(deadline=None)
 @given(SEEDS, CONTENT, st.integers(0, 1000))
 def test_draws_are_signed_integers_of_64_bits(seed, content, copy):
     assert 0 <= split_draw(seed, content) < DRAWS == 2**63
     assert 0 <= order_draw(seed, content, copy) < DRAWS
 
 
+@settings(deadline=None)
 @given(SEEDS, CONTENT, RATES, RATES)
 def test_what_is_drawn_at_one_rate_is_drawn_at_every_higher_one(seed, content, one, other):
     low, high = sorted((one, other))
     assert num_copies(seed, content, low) <= num_copies(seed, content, high)
 
 
+@settings(deadline=None)
 @given(SEEDS, CONTENT, RATES)
 def test_copies_are_the_rate_rounded_down_or_up(seed, content, rate):
     assert math.floor(rate) <= num_copies(seed, content, rate) <= math.ceil(rate)
@@ -70,12 +73,14 @@ def test_copies_stand_in_places_of_their_own():
     assert len(places) == 1000
 
 
+@settings(deadline=None)
 @given(st.integers(0, DRAWS - 1), st.integers(1, 100_000))
 def test_a_partition_is_the_range_a_draw_falls_into(draw, num_partitions):
     assert partition_of(draw, num_partitions) == draw * num_partitions // DRAWS
     assert 0 <= partition_of(draw, num_partitions) < num_partitions
 
 
+@settings(deadline=None)
 @given(st.integers(0, DRAWS - 2), st.integers(1, 1000))
 def test_partitions_are_in_the_order_of_draws(draw, num_partitions):
     assert partition_of(draw, num_partitions) <= partition_of(draw + 1, num_partitions)

@@ -74,6 +74,8 @@ def test_ngrams_do_not_cross_from_one_document_to_the_next():
     alone = measured([half])[0]
     assert measured([half, half, half]) == [alone] * 3
     assert alone["repeated_ngram_share"] == 0
+    refrain = "la " * 54
+    assert measured([refrain] * 3) == measured([refrain]) * 3
 
 
 @pytest.mark.parametrize(

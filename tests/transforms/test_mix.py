@@ -152,12 +152,17 @@ def test_shards_hold_what_the_plan_says(mixed):
             pc.equal(validation["label"], row["label"]),
         )
         assert validation.filter(of_group).num_rows == row["num_validation_documents"]
-    held_out = {(row["category"], row["label"]): row["num_validation_documents"] for row in made.to_pylist()}
+    held_out = {
+        (row["category"], row["label"]): row["num_validation_documents"] for row in made.to_pylist()
+    }
     assert held_out == {
         ("monolingual", "eng_Latn"): 6, ("monolingual", "fra_Latn"): 3, ("book", "eng_Latn"): 2,
     }  # fmt: skip
     # No text is in both splits of one label; copies count up from 0.
-    pairs = [set(zip(t["label"].to_pylist(), t["text"].to_pylist(), strict=True)) for t in (train, validation)]
+    pairs = [
+        set(zip(t["label"].to_pylist(), t["text"].to_pylist(), strict=True))
+        for t in (train, validation)
+    ]
     assert not pairs[0] & pairs[1]
     assert len(pairs[1]) == validation.num_rows
     copies = Counter()
@@ -169,7 +174,14 @@ def test_shards_hold_what_the_plan_says(mixed):
     for table in (train, validation):
         for row in table.to_pylist():
             assert row["copy"] < copies.get((row["label"], row["category"], row["text"]), 1)
-    assert sum(entry.num_rows for entry in entries if "/train-" in entry.path and entry.path.startswith("shards")) == train.num_rows
+    assert (
+        sum(
+            entry.num_rows
+            for entry in entries
+            if "/train-" in entry.path and entry.path.startswith("shards")
+        )
+        == train.num_rows
+    )
 
 
 def test_rows_carry_where_they_come_from(mixed):
@@ -182,7 +194,9 @@ def test_rows_carry_where_they_come_from(mixed):
             assert row["category"] == source.get("category", "monolingual")
             assert row["path"] == f"{row['source'][1:]}.jsonl"
             assert row["original_code"] == row["label"][:3]
-            assert row["cluster_size"] == (2 if (row["text"], row["label"]) == ("twice", "eng_Latn") else 1)
+            assert row["cluster_size"] == (
+                2 if (row["text"], row["label"]) == ("twice", "eng_Latn") else 1
+            )
 
 
 def test_rows_stand_in_the_order_of_their_hash(mixed):

@@ -84,6 +84,7 @@ def one(text: str, **flags) -> str:
 @given(st.lists(TEXTS, max_size=6), OPTIONS, st.booleans(), st.booleans())
 @example(["e&#x301;"], recipe.Normalise(), False, False)
 @example(["a\x00 \x00b", " a", "a ", "\na"], recipe.Normalise(), False, False)
+@example(["a\n\n\nb", "a\n \n\nb", "日Ä£日"], recipe.Normalise(), False, False)
 @example(["\r\x00\n"], recipe.Normalise(), False, False)
 @example(["Ã©", "Ãƒ", "Â ", "à²¹", "Ð¿", "a\x9d"], recipe.Normalise(), False, False)
 def test_the_gate_is_exact(texts, options, markup, code):

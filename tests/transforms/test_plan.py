@@ -6,7 +6,7 @@ from collections import Counter
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glotmill.schemas import recipe
@@ -68,6 +68,7 @@ VALIDATION = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10**7), VALIDATION)
 def test_bounds_of_what_is_held_out(num_documents, options):
     held_out = num_held_out(num_documents, options)
@@ -81,6 +82,7 @@ def test_bounds_of_what_is_held_out(num_documents, options):
         assert abs(held_out - options.share * num_documents) <= max(0.5, options.min_documents)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10**6), st.integers(0, 1000), VALIDATION)
 def test_a_larger_label_holds_out_no_less(num_documents, more, options):
     assert num_held_out(num_documents, options) <= num_held_out(num_documents + more, options)
@@ -105,7 +107,9 @@ TIERS = [
 
 
 def test_a_plan_by_hand():
-    there = counts(("a", "eng_Latn", 1000, 5000), ("a", "fra_Latn", 20, 100), ("c", "eng_Latn", 5, 99))
+    there = counts(
+        ("a", "eng_Latn", 1000, 5000), ("a", "fra_Latn", 20, 100), ("c", "eng_Latn", 5, 99)
+    )
     options = recipe.Mix(tiers=TIERS, exclude=["bitext"], validation={"share": 0.01})
     assert held_out_counts(there, options) == {
         ("book", "eng_Latn"): 0, ("monolingual", "eng_Latn"): 10, ("monolingual", "fra_Latn"): 1,
@@ -142,7 +146,9 @@ def test_categories_that_are_left_out():
 def test_the_plan_for_a_spreadsheet():
     there = counts(("a", "eng_Latn", 1000, 5000))
     rows = list(csv.DictReader(io.StringIO(plan_csv(make_plan(there, {}, recipe.Mix())).decode())))
-    assert [(row["label"], row["tier"], row["rate"]) for row in rows] == [("eng_Latn", "unseen", "0")]
+    assert [(row["label"], row["tier"], row["rate"]) for row in rows] == [
+        ("eng_Latn", "unseen", "0")
+    ]
     assert "validation_threshold" not in rows[0]
 
 

@@ -111,5 +111,13 @@ def test_documents_do_not_touch_each_other():
     texts = [CHINESE, "", "カタカナ", TAIWAN, "abc", "漢字かな", "한국어 漢字"]
     together = recognise(texts)
     assert together == [recognise([text])[0] for text in texts]
-    assert [found[0] for found in together] == ["Hans", "Zyyy", "Jpan", "Hant", "Latn", "Jpan", "Hang"]
+    assert [found[0] for found in together] == [
+        "Hans",
+        "Zyyy",
+        "Jpan",
+        "Hant",
+        "Latn",
+        "Jpan",
+        "Hang",
+    ]
     assert np.isfinite([found[1] for found in together]).all()

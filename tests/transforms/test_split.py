@@ -1,8 +1,8 @@
 """Thresholds: exactly as many documents of each label lie under them as are wanted."""
 
-from hypothesis import given
-from hypothesis import strategies as st
 import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from glotmill.transforms.draws import split_draw
 from glotmill.transforms.split import FindThresholds, _Smallest, read_thresholds, smallest
@@ -10,6 +10,7 @@ from glotmill.transforms.split import FindThresholds, _Smallest, read_thresholds
 DRAWS = st.lists(st.integers(0, 2**63 - 1), max_size=30)
 
 
+@settings(deadline=None)
 @given(st.lists(DRAWS, max_size=6), st.integers(0, 12), st.randoms(use_true_random=False))
 def test_the_smallest_of_parts_are_the_smallest_of_all(parts, k, random):
     combine = _Smallest(k)

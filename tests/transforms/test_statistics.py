@@ -75,9 +75,7 @@ def test_constants_nulls_and_columns_that_are_not_there():
 def test_groups_are_in_the_order_of_their_keys():
     rows = [("t", "b", 1), ("s", "z", 1), ("t", None, 1), ("s", "a", 1)]
     found = summarise(table(rows), {"stage": "x"})
-    keys = list(
-        zip(found["source"].to_pylist(), found["declared_label"].to_pylist(), strict=True)
-    )
+    keys = list(zip(found["source"].to_pylist(), found["declared_label"].to_pylist(), strict=True))
     assert keys == [("s", "a"), ("s", "z"), ("t", ""), ("t", "b")]
 
 

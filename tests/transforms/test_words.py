@@ -18,11 +18,16 @@ from glotmill.transforms.words import (
 )
 
 PIECES = st.one_of(
-    st.sampled_from(["abc", "❤\ufe0f", "👩\u200d👧", "l'eau", "it’s", "col·legi", "c'", "'a", "3.14", "U.S.", "x2", "é"]),
-    st.sampled_from(["漢字", "漢'字", "卡尔·马克思", "ひら", "カタカナ", "ー", "ก่", "น้ำ", "ที่2", "ลาว",
-                     "ខ្មែរ", "ក្\u200bន", "བོད་ཡིག", "မြန်", "한국어", "हिन्दी", "क्\u200dष", "می\u200cروم",
-                     "ש״ס", "አማ፡ርኛ"]),
-    st.sampled_from([" ", "  ", "\n", ".", "!?", "...", "。", "።", "॥", "؟", ",", "-", "\u200d", "\u0301"]),
+    st.sampled_from(
+        ["abc", "❤\ufe0f", "👩\u200d👧", "l'eau", "it’s", "col·legi", "c'", "'a", "3.14", "U.S."]
+    ),
+    st.sampled_from(
+        ["漢字", "漢'字", "卡尔·马克思", "ひら", "カタカナ", "ー", "ก่", "น้ำ", "ที่2", "ลาว", "ខ្មែរ"]
+    ),
+    st.sampled_from(
+        ["བོད་ཡིག", "မြန်", "한국어", "हिन्दी", "क्\u200dष", "می\u200cروم", "ש״ס", "አማ፡ርኛ"]
+    ),
+    st.sampled_from([" ", "  ", "\n", ".", "!?", "...", "。", "።", "॥", "؟", ",", "-"]),
     st.text(st.sampled_from("aé漢กก่2'’.\u0301\u200d カ \n。"), max_size=6),
 )  # fmt: skip
 TEXTS = st.lists(PIECES, max_size=8).map("".join)
@@ -101,7 +106,11 @@ def test_sentences(texts):
 
 
 @settings(deadline=None)
-@given(st.lists(st.text(st.characters(exclude_characters="\x1c\x1d\x1e\x1f"), max_size=20)))
+@given(
+    st.lists(
+        st.text(st.characters(codec="utf-8", exclude_characters="\x1c\x1d\x1e\x1f"), max_size=20)
+    )
+)
 def test_whitespace_words_are_those_of_split(texts):
     found = scanned(texts)
     starts = found.sum_by_document(whitespace_word_starts(found))
@@ -195,6 +204,7 @@ def test_a_long_word_and_its_neighbours():
     assert found[0] == found[4]
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 5), max_size=30), st.integers(1, 5))
 def test_ngrams_have_one_hash_if_and_only_if_they_are_equal(words, n):
     found = ngram_hashes(np.array(words, np.uint64) * np.uint64(0x9E3779B97F4A7C15), n).tolist()

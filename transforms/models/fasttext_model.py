@@ -10,6 +10,7 @@ from importlib import resources
 
 import fasttext
 
+from glotmill.language_registry import model_labels
 from glotmill.transforms import storage
 
 BUILTIN = "builtin"
@@ -26,7 +27,8 @@ class FastTextModel:
     """A fastText classifier.
 
     Attributes:
-        family: whose label conventions it follows, `lid176` or `glotlid` (`__label__eng_Latn`).
+        family: whose label conventions it follows: `lid.176`, or `glotlid`, whose labels are
+            codes or labels that the registry resolves (`__label__eng_Latn`).
         labels: its raw labels, without the prefix `__label__`.
     """
 
@@ -47,7 +49,12 @@ class FastTextModel:
             except (ValueError, MemoryError, RuntimeError) as error:
                 raise ModelError(f"{location} is no usable fastText model: {error}") from None
         self.labels = tuple(_bare(label) for label in self._model.get_labels())
-        self.family = "glotlid" if "eng_Latn" in self.labels else "lid176"
+        if not any(self.labels):
+            raise ModelError(
+                f"{location} is no usable fastText model: it has no labels, so it is no classifier "
+                "or was cut short"
+            )
+        self.family = _family(self.labels)
 
     def predict(self, text: str, k: int) -> list[tuple[float, str]]:
         """The k likeliest labels with their probabilities, likeliest first.
@@ -58,6 +65,10 @@ class FastTextModel:
         line = text.replace("\n", " ") + "\n"
         found = self._model.f.predict(line, k, 0.0, "strict")
         return [(min(probability, 1.0), _bare(label)) for probability, label in found]
+
+
+def _family(labels: tuple[str, ...]) -> str:
+    return "lid.176" if set(labels) <= set(model_labels("lid.176")) else "glotlid"
 
 
 def _bare(label: str) -> str:
