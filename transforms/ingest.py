@@ -173,7 +173,7 @@ class UnitIngester:
         """Runs the chain; a row that makes a stage fail is rejected, the others go on."""
         for place, annotator in enumerate(chain):
             try:
-                batch = work.timed(annotator.name, partial(annotator.annotate, batch))
+                batch = work.timed(annotator.name, partial(_annotated, annotator, batch))
             except Exception as error:  # of any stage, custom ones included
                 if batch.num_rows == 1:
                     work.reject_row(batch, annotator.name, error)
@@ -183,6 +183,23 @@ class UnitIngester:
                 self._annotate(work, chain[place:], batch.slice(half))
                 return
         work.timed("write", lambda: work.write(batch))
+
+
+class StageFaultError(Exception):
+    """A stage gave back something else than its rows with its columns."""
+
+
+def _annotated(annotator: Annotator, batch: pa.RecordBatch) -> pa.RecordBatch:
+    """What the stage makes of a batch, held to what it promises."""
+    after = annotator.annotate(batch)
+    if after.num_rows != batch.num_rows:
+        raise StageFaultError(f"gave {after.num_rows} rows back for {batch.num_rows}")
+    for field in annotator.adds:
+        if field.name not in after.schema.names:
+            raise StageFaultError(f"did not add its column '{field.name}'")
+        if after.schema.field(field.name).type != field.type:
+            raise StageFaultError(f"added '{field.name}' as another type than {field.type}")
+    return after
 
 
 def _read(part: UnitSlice, options: ReadOptions) -> Iterator[ReadBatch]:

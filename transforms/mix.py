@@ -31,7 +31,8 @@ _ORDER = "order"
 _SHARD_ORDER = [_ORDER, "content_hash", "label", "source", "path", "offset", "copy"]
 _READ = [name for name in CORPUS.names if name not in
          ("category", "domain", "licence", "cluster_size", "copy")]  # fmt: skip
-_WRITE_ROWS = 10_000
+# Text that is copied at a time, where documents are drawn and where shards are written.
+_PART_BYTES = 32 * 2**20
 
 Ints = npt.NDArray[np.int64]
 
@@ -107,8 +108,25 @@ class _DrawDocuments(beam.DoFn):
             labels = batch.column("label").to_pylist()
             hashes = batch.column("content_hash").to_pylist()
             drawn = self._drawer.draw(unit.category, labels, hashes)
-            if len(drawn["row"]):
-                yield _drawn_batch(unit, batch, sizes, drawn)
+            num_bytes = batch.column("num_bytes").to_numpy()[drawn["row"]]
+            for start, end in cut_by_bytes(num_bytes, _PART_BYTES):
+                part = {name: values[start:end] for name, values in drawn.items()}
+                yield _drawn_batch(unit, batch, sizes, part)
+
+
+def cut_by_bytes(num_bytes: Ints, most: int) -> Iterator[tuple[int, int]]:
+    """Ranges of rows that hold about `most` bytes, one row at least; all rows, in order.
+
+    >>> list(cut_by_bytes(np.array([3, 3, 9, 1, 1]), 6))
+    [(0, 2), (2, 3), (3, 5)]
+    """
+    ends = np.cumsum(num_bytes)
+    start = 0
+    while start < len(ends):
+        before = int(ends[start - 1]) if start else 0
+        end = max(start + 1, int(np.searchsorted(ends, before + most, side="right")))
+        yield start, end
+        start = end
 
 
 def _drawn_batch(
@@ -158,14 +176,22 @@ def write_shard(
         return [write_table(root, path, CORPUS.empty_table())]
     order = pc.sort_indices(table, [(name, "ascending") for name in _SHARD_ORDER])
     rows = table.select(CORPUS.names)
+    # The texts of a shard may not fit the 32-bit offsets of one string array, which `take` makes.
+    wide = rows.cast(_wide(CORPUS))
+    num_bytes = rows.column("num_bytes").take(order).to_numpy()
     with TableWriter(root, path, CORPUS, row_group_rows=output.row_group_rows) as writer:
-        # A slice at a time: the texts of a whole shard may not fit one Arrow string array.
-        for start in range(0, len(order), _WRITE_ROWS):
-            for batch in rows.take(order.slice(start, _WRITE_ROWS)).to_batches():
+        for start, end in cut_by_bytes(num_bytes, _PART_BYTES):
+            for batch in wide.take(order.slice(start, end - start)).cast(CORPUS).to_batches():
                 writer.write(batch)
     split = "train" if partition < output.shards else "validation"
     statistics = f"{FOLDER}/statistics/{split}-{partition:05d}.parquet"
     return [*writer.entries, write_table(root, statistics, _statistics(rows, split))]
+
+
+def _wide(schema: pa.Schema) -> pa.Schema:
+    """The schema with 64-bit offsets for the text."""
+    index = schema.get_field_index("text")
+    return schema.set(index, schema.field(index).with_type(pa.large_string()))
 
 
 def _statistics(rows: pa.Table, split: str) -> pa.Table:

@@ -12,6 +12,7 @@ from glotmill.pipelines.stages.base import Job, Manifests, Written
 from glotmill.pipelines.units import fingerprint
 from glotmill.schemas.manifest import FileEntry, UnitRecord
 from glotmill.transforms import storage
+from glotmill.transforms.tables import read_table
 from glotmill.transforms.unit_index import write_index
 
 # What one worker ingests in the time another takes to start.
@@ -53,8 +54,35 @@ class IngestStage:
                 f"{missing[0].slices[0].path}; run again to go on with them"
             )
         records = [done[unit.key] for unit in units]
+        _check_rejects(job.root, records)
         _delete_records_of_others(job)
         return [entry for record in records for entry in record.files], _sums(records)
+
+
+def _check_rejects(root: str, records: Iterable[UnitRecord]) -> None:
+    """Ends the run where nothing of a source could be used: that is no matter of bad records.
+
+    Raises:
+        RunError: every record of a source was rejected.
+    """
+    by_source: dict[str, list[UnitRecord]] = {}
+    for record in records:
+        by_source.setdefault(record.source, []).append(record)
+    lost = [
+        f"source '{source}': all {sum(r.num_rejected for r in of_source):,} records were rejected, "
+        f"the first for {_first_reject(root, of_source)}"
+        for source, of_source in by_source.items()
+        if any(r.num_rejected for r in of_source)
+        and not any(r.num_kept + r.num_dropped for r in of_source)
+    ]
+    if lost:
+        raise RunError("\n".join(lost))
+
+
+def _first_reject(root: str, records: Iterable[UnitRecord]) -> str:
+    entry = next(entry for r in records if (entry := r.file("rejected")) is not None)
+    row = read_table(f"{root}/{entry.path}").slice(0, 1).to_pylist()[0]
+    return f"'{row['reason']}' in {row['path']} at {row['offset']}: {row['detail']}"
 
 
 def index_units(job: Job, records: Iterable[UnitRecord]) -> None:

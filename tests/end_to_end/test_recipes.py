@@ -53,7 +53,7 @@ def test_init_and_run(glotmill: Glotmill, tmp_path: Path) -> None:
     done = glotmill("run", "first/recipe.yaml", "--out", "out")
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
-    assert "464 labels in 9 shards" in done.stdout
+    assert "465 labels in 9 shards" in done.stdout
     assert assert_conserved(tmp_path / "out")["udhr"]["read"] == 16_295
     labels = set(pq.read_table(tmp_path / "out" / "mix" / "plan.parquet")["label"].to_pylist())
     assert len({label[:3] for label in labels}) >= 400

@@ -143,6 +143,20 @@ def test_stage_that_is_not_installed(invoke: Invoke) -> None:
     assert "recipe.yaml:11: no stage 'no_such_filter' is installed" in error
 
 
+def test_source_of_nothing_but_rejects(
+    invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a change of the files between the first look and the run."""
+    monkeypatch.setattr("glotmill.pipelines.run.check_inputs", lambda *_: None)
+    (tmp_path / "b.txt").write_bytes(b"bad \xff\n" * 3)
+    source = "  - {name: b, path: b.txt, language: {code: en}}\n"
+    code, error = invoke("run", "recipe.yaml", recipe=RECIPE.replace("mix:", source + "mix:"))
+    assert code == 1
+    assert "error: source 'b': all 3 records were rejected, the first for 'invalid_utf8'" in error
+    assert "in b.txt at 0: invalid start byte" in error
+    assert not (tmp_path / "out" / "small" / "_SUCCESS").exists()
+
+
 def test_report_without_a_run(invoke: Invoke) -> None:
     code, error = invoke("report", "nowhere")
     assert code == 2

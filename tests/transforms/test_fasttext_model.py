@@ -1,10 +1,15 @@
 """Where models are loaded from, and what is said of those that cannot be."""
 
 import sys
+from importlib import resources
+from pathlib import Path
 
 import pytest
 
+from glotmill.transforms.models.fasttext_file import is_whole
 from glotmill.transforms.models.fasttext_model import BUILTIN, FastTextModel, ModelError
+
+BUILTIN_FILE = Path(str(resources.files("glotmill.transforms.models") / "lid.176.ftz"))
 
 
 @pytest.fixture(scope="module")
@@ -78,11 +83,20 @@ def test_a_file_that_is_no_model(tmp_path, content):
     )
 
 
-@pytest.mark.parametrize("size", [4, 5, 60])
-def test_a_model_that_was_cut_short(tmp_path, trained, size):
-    path = tmp_path / "model.bin"
-    path.write_bytes(trained.read_bytes()[:size])
-    assert message(path).startswith(f"{path} is no usable fastText model: ")
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.3, 0.9, 0.9999])
+def test_a_model_that_was_cut_short(tmp_path, trained, share):
+    for whole in (trained, BUILTIN_FILE):
+        content = whole.read_bytes()
+        path = tmp_path / "model.bin"
+        path.write_bytes(content[: max(4, int(share * len(content)))])
+        assert message(path) == (
+            f"{path} is no usable fastText model: it was cut short; fetch it anew"
+        )
+
+
+def test_whole_models_are_as_long_as_they_say(trained):
+    assert is_whole(str(trained))
+    assert is_whole(str(BUILTIN_FILE))
 
 
 def test_a_path_where_nothing_is(tmp_path):

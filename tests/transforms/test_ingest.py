@@ -243,6 +243,19 @@ def test_a_custom_filter_drops_with_its_reason(ingest, installed):
     assert len(done.rows("documents")) == 1
 
 
+@pytest.mark.parametrize(
+    ("loses_rows", "detail"),
+    [(True, "gave 0 rows back for 1"), (False, "did not add its column 'num_e'")],
+)
+def test_a_stage_that_breaks_its_promise_loses_nothing(ingest, installed, loses_rows, detail):
+    stage = {"name": "example_break_promise", "options": {"loses_rows": loses_rows}}
+    done = ingest({"a.txt": f"{ENGLISH}\n{FRENCH}\n"}, LINES, stages=[stage])
+    assert (done.record.num_read, done.record.num_rejected) == (2, 2)
+    assert {row["detail"] for row in done.rows("rejected")} == {
+        f"stage 'tally': StageFaultError: {detail}"
+    }
+
+
 @pytest.mark.parametrize("kind", ["stage", "filter"])
 def test_a_text_that_makes_a_stage_fail_is_rejected_alone(ingest, installed, kind):
     lines = [f"{ENGLISH} {n}" for n in range(2_500)]

@@ -4,6 +4,7 @@ from collections import Counter
 from hashlib import sha256
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
@@ -18,6 +19,7 @@ from glotmill.transforms.mix import (
     PLAN_PATH,
     Drawer,
     WriteShards,
+    cut_by_bytes,
     num_partitions,
     shard_path,
     write_shard,
@@ -264,3 +266,49 @@ def test_a_source_that_is_added_neither_redraws_nor_reshuffles(make_corpus):
     old = [[text for text in shard if not text.startswith("a book")] for shard in texts[1]]
     assert old == texts[0]
     assert 50 < sum(map(len, old)) < 150
+
+
+@given(st.lists(st.integers(0, 40)), st.integers(1, 50))
+def test_cuts_hold_every_row_once_and_few_bytes(sizes, most):
+    num_bytes = np.array(sizes, np.int64)
+    cuts = list(cut_by_bytes(num_bytes, most))
+    assert [row for start, end in cuts for row in range(start, end)] == list(range(len(sizes)))
+    assert all(end - start == 1 or num_bytes[start:end].sum() <= most for start, end in cuts)
+
+
+def test_parts_of_a_draw_make_no_difference(tmp_path, monkeypatch):
+    """However finely drawn copies are cut, the shards are the same."""
+    digests = []
+    for part_bytes in (1, 10_000, 2**30):
+        monkeypatch.setattr("glotmill.transforms.mix._PART_BYTES", part_bytes)
+        output = recipe.ParquetOutput(shards=1, row_group_rows=7)
+        rows = corpus_rows(50)
+        digests.append(write_shard(str(tmp_path), output, 0, rows)[0].sha256)
+    assert len(set(digests)) == 1
+
+
+def corpus_rows(num_rows, text="text "):
+    """Rows of a shard before it is sorted."""
+    columns = {
+        field.name: pa.array([""] * num_rows, pa.string())
+        if pa.types.is_string(field.type)
+        else pa.array([0] * num_rows, field.type)
+        for field in CORPUS
+        if field.name != "content_hash"
+    }
+    columns["text"] = pa.array([text] * num_rows)
+    columns["num_bytes"] = pa.array([len(text)] * num_rows, pa.int64())
+    columns["content_hash"] = pa.array(
+        [n.to_bytes(16, "big") for n in range(num_rows)], pa.binary(16)
+    )
+    table = pa.table({name: columns[name] for name in CORPUS.names}, schema=CORPUS)
+    return table.append_column("order", pa.array(range(num_rows, 0, -1), pa.int64()))
+
+
+@pytest.mark.slow
+def test_a_shard_of_more_text_than_one_string_array_holds(tmp_path):
+    piece = corpus_rows(60, "a" * 2**20)
+    table = pa.concat_tables([piece] * 36)
+    assert pc.sum(table.column("num_bytes")).as_py() > 2**31
+    entry = write_shard(str(tmp_path), recipe.ParquetOutput(shards=1), 0, table)[0]
+    assert entry.num_rows == table.num_rows

@@ -12,11 +12,10 @@ import fasttext
 
 from glotmill.language_registry import model_labels
 from glotmill.transforms import storage
+from glotmill.transforms.models.fasttext_file import has_magic, is_whole
 
 BUILTIN = "builtin"
 _BUILTIN_FILE = "lid.176.ftz"
-# fastText's own magic number, little-endian (fasttext.cc, FASTTEXT_FILEFORMAT_MAGIC_INT32).
-_MAGIC = (793712314).to_bytes(4, "little")
 
 
 class ModelError(Exception):
@@ -43,7 +42,7 @@ class FastTextModel:
             ModelError: it is not there, not readable, or no fastText classifier.
         """
         with _local(location) as path:
-            _check_magic(location, path)
+            _check_file(location, path)
             try:
                 self._model = fasttext.load_model(path)
             except (ValueError, MemoryError, RuntimeError) as error:
@@ -51,8 +50,7 @@ class FastTextModel:
         self.labels = tuple(_bare(label) for label in self._model.get_labels())
         if not any(self.labels):
             raise ModelError(
-                f"{location} is no usable fastText model: it has no labels, so it is no classifier "
-                "or was cut short"
+                f"{location} is no usable fastText model: it has no labels, so it is no classifier"
             )
         self.family = _family(self.labels)
 
@@ -75,17 +73,18 @@ def _bare(label: str) -> str:
     return label.removeprefix("__label__")
 
 
-def _check_magic(location: str, path: str) -> None:
+def _check_file(location: str, path: str) -> None:
     try:
-        with open(path, "rb") as file:
-            magic = file.read(4)
+        is_model = has_magic(path)
     except OSError as error:
         raise ModelError(f"model {location}: {error.strerror}") from None
-    if magic != _MAGIC:
+    if not is_model:
         raise ModelError(
             f"{location} is not a fastText model (a .bin or .ftz file); "
             "'identify.model: builtin' needs none"
         )
+    if not is_whole(path):
+        raise ModelError(f"{location} is no usable fastText model: it was cut short; fetch it anew")
 
 
 @contextmanager

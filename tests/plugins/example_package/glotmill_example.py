@@ -50,6 +50,17 @@ class RefuseWord:
         return f"has_{self.word}" if self.word in text else None
 
 
+class BreakPromise(TallyLetter):
+    """Annotator that loses rows, or forgets its column."""
+
+    def __init__(self, *, loses_rows: bool) -> None:
+        super().__init__()
+        self.loses_rows = loses_rows
+
+    def annotate(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        return super().annotate(batch).slice(1) if self.loses_rows else batch
+
+
 def broken() -> None:
     """A factory that fails."""
     raise OSError("no licence found")
