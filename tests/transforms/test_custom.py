@@ -9,7 +9,10 @@ from glotmill.schemas.recipe import CustomStage
 from glotmill.schemas.tables import DROP_REASON
 from glotmill.transforms.custom import CustomStageError, make_annotator, make_filter
 
-THERE = "example_break_promise, example_broken, example_missing, example_number, example_refuse, example_tally"
+THERE = (
+    "example_break_promise, example_broken, example_missing, example_number, example_refuse, "
+    "example_tally"
+)
 
 
 def stage(name, **options):
