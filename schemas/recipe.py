@@ -79,7 +79,7 @@ class Source(Model):
     category: Category = "monolingual"
     """Which part of the mixture it belongs to."""
     text: str = "text"
-    """Column that holds the text."""
+    """Column that holds the text; `sentences[]` joins a list of strings (JSON)."""
     language: Language = "identify"
     """Where the language code comes from; `identify` asks the model."""
     id: str | None = None

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from reading import read
 
+from glotmill.transforms.readers import ProbeError, ReadOptions, probe
 from glotmill.transforms.readers.jsonl import as_string, look_up
 
 # Line: reason, words of the detail.
@@ -35,7 +36,7 @@ BAD = {
     b"{}": ("missing_field", "'text' is missing; keys: none"),
     b'{"text":null}': ("missing_field", "'text' is null; keys: 'text'"),
     b'{"text":5}': ("wrong_type", "'text' is a number, not a string"),
-    b'{"text":["x",1]}': ("wrong_type", "'text' is a list, not a string"),
+    b'{"text":["x"]}': ("wrong_type", "'text' is a list, not a string"),
     b'{"text":{"a":1}}': ("wrong_type", "'text' is an object, not a string"),
     b'{"text":false}': ("wrong_type", "'text' is a boolean, not a string"),
 }
@@ -169,3 +170,17 @@ def test_values_become_strings(value, expected):
 
 def test_look_up_stops_at_what_is_no_object():
     assert look_up({"a": "b"}, "a.b.c") is None
+
+
+def test_a_list_of_strings_is_joined_where_asked_for(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b'{"s":["a","b"]}\n{"s":"c"}\n{"s":[1]}\n{"s":[]}\n')
+    out = read(path, "jsonl", text_column="s[]")
+    assert (out.texts, out.reasons) == (["a\nb", "c", ""], ["wrong_type"])
+
+
+def test_a_list_is_advised_on(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b'{"s":["a","b"]}\n')
+    with pytest.raises(ProbeError, match=r"read with 'text: s\[\]'"):
+        probe(str(path), "jsonl", ReadOptions(text_column="s"))

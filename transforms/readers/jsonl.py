@@ -79,7 +79,7 @@ class _Batch:
     def __init__(self, parse: Parse, options: ReadOptions) -> None:
         self._parse = parse
         self._options = options
-        self._key = options.text_column
+        self._key = options.text_key
         self._paths = list(options.extra_columns.values())
         self._clear()
 
@@ -104,7 +104,7 @@ class _Batch:
             record = self._parse(line, offset)
             text = record.get(self._key)
             if type(text) is not str:
-                text = text_of(record, self._key)
+                text = text_of(record, self._options)
             extra = [as_string(look_up(record, path)) for path in self._paths]
         except RecordProblem as problem:
             self.rejects.append(Reject(offset, problem.reason, problem.detail, excerpt(line)))
@@ -155,19 +155,20 @@ def _syntax_problem(line: bytes, offset: int, error: orjson.JSONDecodeError) -> 
     return RecordProblem("invalid_json", detail)
 
 
-def text_of(record: dict[str, Json], key: str) -> str:
-    """Return the text of an object; a list of strings is joined by line ends.
+def text_of(record: dict[str, Json], options: ReadOptions) -> str:
+    """Return the text of an object; a list of strings is joined by line ends where asked for.
 
     Raises:
-        RecordProblem: If there is none, or if it is neither.
+        RecordProblem: If there is none, or if it is no string.
     """
+    key, is_list = options.text_key, options.text_is_list
     text = look_up(record, key)
     if type(text) is str:
         return text
     if text is None:
         state = "is null" if key in record else "is missing or null" if "." in key else "is missing"
         raise RecordProblem("missing_field", f"{key!r} {state}; keys: {_names(record)}")
-    if type(text) is list and all(type(part) is str for part in text):
+    if is_list and type(text) is list and all(type(part) is str for part in text):
         return "\n".join(cast("list[str]", text))
     raise RecordProblem("wrong_type", f"{key!r} is {_kind(text)}, not a string")
 

@@ -8,7 +8,7 @@ from glotmill.transforms import storage
 from glotmill.transforms.readers.columns import column_names, find_column
 from glotmill.transforms.readers.decompress import open_stream
 from glotmill.transforms.readers.errors import MissingColumn, ProbeError
-from glotmill.transforms.readers.jsonl import Json, RecordProblem, parse_object, text_of
+from glotmill.transforms.readers.jsonl import Json, RecordProblem, look_up, parse_object, text_of
 from glotmill.transforms.readers.lines import iterate_lines, read_lines
 from glotmill.transforms.readers.parquet import open_parquet, text_column
 from glotmill.transforms.readers.records import FileProblem, Format, Probe, ReadOptions, Reject
@@ -84,19 +84,27 @@ def _probe_jsonl(path: str, options: ReadOptions) -> Probe:
     if rejects and not records:
         raise ProbeError(f"no record of {path} can be read; {_describe(rejects[0])}")
     names = tuple(dict.fromkeys(name for record in records for name in _names(record)))
-    if records and options.text_column not in names:
-        raise MissingColumn(options.text_column, names, path)
+    if records and options.text_key not in names:
+        raise MissingColumn(options.text_key, names, path)
     text = next((text for record in records if (text := _text(record, options))), None)
     if records and text is None:
         where = f"any of the first {len(records)} records of {path}"
-        raise ProbeError(f"{options.text_column!r} is no string in {where}")
+        raise ProbeError(
+            f"{options.text_key!r} is no string in {where}{_list_advice(records, options)}"
+        )
     missing = [name for name in options.extra_columns.values() if name not in names]
     return Probe(names, text, tuple(missing))
 
 
+def _list_advice(records: list[dict[str, Json]], options: ReadOptions) -> str:
+    if any(isinstance(look_up(record, options.text_key), list) for record in records):
+        return f"; a list of strings is read with 'text: {options.text_key}[]'"
+    return ""
+
+
 def _text(record: dict[str, Json], options: ReadOptions) -> str | None:
     try:
-        return text_of(record, options.text_column)
+        return text_of(record, options)
     except RecordProblem:
         return None
 

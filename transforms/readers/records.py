@@ -87,7 +87,8 @@ class ReadOptions:
 
     Attributes:
         text_column: Key or column with the text. A dotted path reaches into objects or structs,
-            unless a column has that very name.
+            unless a column has that very name. In JSON, brackets at the end (``sentences[]``)
+            say that it is a list of strings, to be joined by line ends.
         extra_columns: Output name to key or column, dotted as above. Values become strings
             (numbers, lists and objects as JSON); absent ones are null.
         max_record_bytes: Longer records are rejected, unread.
@@ -112,6 +113,16 @@ class ReadOptions:
             raise ValueError(f"unknown compression {self.compression!r}; one of: {known}")
         if taken := {TEXT, OFFSET} & set(self.extra_columns):
             raise ValueError(f"an extra column cannot be called {sorted(taken)[0]!r}")
+
+    @property
+    def text_key(self) -> str:
+        """The key of the text, without the brackets that say that it is a list."""
+        return self.text_column.removesuffix("[]")
+
+    @property
+    def text_is_list(self) -> bool:
+        """Whether a list of strings makes a text."""
+        return self.text_column.endswith("[]")
 
     @property
     def schema(self) -> pa.Schema:
