@@ -91,11 +91,19 @@ def match(pattern: str) -> list[InputFile]:
         OSError: If the listing fails.
         ValueError: If no installed file system knows the scheme.
     """
-    files = _match_local(pattern) if is_local(pattern) else _match_with_beam(pattern)
-    files = [file for file in files if not file.path.endswith(_TEMPORARY_SUFFIX)]
+    files = [file for file in _match(pattern) if not file.path.endswith(_TEMPORARY_SUFFIX)]
     if not files:
         raise NothingMatched(pattern, _hint(pattern) if is_local(pattern) else "")
     return sorted(files, key=lambda file: file.path)
+
+
+def _match(pattern: str) -> list[InputFile]:
+    return _match_local(pattern) if is_local(pattern) else _match_with_beam(pattern)
+
+
+def delete_temporaries(folder: str) -> None:
+    """Delete what `atomic_writer` left anywhere under a folder where its process was killed."""
+    delete(file.path for file in _match(f"{folder}/**") if file.path.endswith(_TEMPORARY_SUFFIX))
 
 
 def _match_local(pattern: str) -> list[InputFile]:

@@ -90,6 +90,8 @@ def run_stage(stage: Stage, job: Job, key: str, before: Manifests) -> Manifest:
     # Readers trust only what is marked as complete: unmark it before touching its files.
     storage.delete([f"{job.root}/{SUCCESS}", f"{job.root}/{stage.name}/{SUCCESS}"])
     storage.delete([temporary_folder(job.root, stage.name)])
+    for folder in {stage.name, *stage.folders}:
+        storage.delete_temporaries(f"{job.root}/{folder}")
     files, counts = stage.work(job, before)
     manifest = Manifest(
         stage=stage.name, key=key, glotmill=version("glotmill"), files=tuple(files), counts=counts

@@ -267,3 +267,15 @@ def test_remote_delete_is_repeatable(remote):
 
 def test_remote_checksum_names_the_scheme(remote):
     assert storage.checksum("gs://bucket/a") == "gs:md5-of-it"
+
+
+def test_temporaries_of_a_killed_process_are_deleted(tmp_path):
+    storage.write_atomically(f"{tmp_path}/a/kept.txt", b"x")
+    writer = storage.atomic_writer(f"{tmp_path}/a/b/lost.txt")
+    writer.__enter__()
+    writer.write(b"half")
+    writer.flush()
+    assert len([path for path in tmp_path.rglob("*") if path.is_file()]) == 2
+    storage.delete_temporaries(str(tmp_path / "a"))
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["kept.txt"]
+    storage.delete_temporaries(str(tmp_path / "nowhere"))
