@@ -5,10 +5,20 @@
   const data = JSON.parse(document.getElementById("data").textContent);
   const main = document.getElementById("main");
   const sections = [...document.querySelectorAll("section.view")];
-  const table = new Tables.LanguageTable(
-    document.getElementById("table-languages"), data.languages, data.terms,
-  );
-  const DEFAULT_SORT = "-words";
+  const byId = (id) => document.getElementById(id);
+  // Tables that are searched and sorted, by view: their order at first, their controls' names.
+  const tables = {
+    languages: {
+      table: Tables.languages(byId("table-languages"), data.languages, data.terms),
+      sort: "-words",
+      name: "language",
+    },
+    triage: {
+      table: Tables.triage(byId("table-triage"), data.triage.cells, data.terms),
+      sort: "rank",
+      name: "triage",
+    },
+  };
 
   // ---------------------------------------------------------- address
 
@@ -42,20 +52,12 @@
       const [unit, name] = unitOf(settings);
       const wanted = settings.get("source") ?? "";
       const source = Object.hasOwn(data.funnel.amounts, wanted) ? wanted : "";
-      document.getElementById("funnel-source").value = source;
+      byId("funnel-source").value = source;
       put("chart-funnel", () => Charts.funnel(data.funnel, source, unit, name, width));
       fillFunnel(source);
     },
     languages(settings) {
-      const sort = settings.get("sort") || DEFAULT_SORT;
-      const query = settings.get("q") || "";
-      const search = document.getElementById("language-search");
-      if (search.value !== query) search.value = query;
-      const key = sort.replace(/^-/, "");
-      const count = table.update({ query, key, descending: sort.startsWith("-") });
-      const all = Format.number(table.length);
-      document.getElementById("language-count").textContent =
-        count === table.length ? `${all} rows` : `${Format.number(count)} of ${all} rows`;
+      fillTable(tables.languages, settings);
     },
     scripts(settings, width) {
       const [unit, name] = unitOf(settings);
@@ -63,7 +65,14 @@
     },
     sources(settings, width) {
       const [unit, name] = unitOf(settings);
-      put("chart-sources", () => Charts.fates(data.sources, unit, name, width));
+      const titles = { axis: `share of ${name} read`, about: "What became of each source" };
+      put("chart-sources", () => Charts.fates(data.sources, unit, name, width, titles));
+    },
+    triage(settings, width) {
+      const [unit, name] = unitOf(settings);
+      const titles = { axis: `share of ${name}`, about: "Verdicts of each source" };
+      put("chart-triage", () => Charts.fates(data.triage.sources, unit, name, width, titles));
+      fillTable(tables.triage, settings);
     },
     tiers(settings, width) {
       const [unit, name] = unitOf(settings);
@@ -77,15 +86,27 @@
     run() {},
   };
 
+  function fillTable({ table, sort, name }, settings) {
+    const wanted = settings.get("sort") || sort;
+    const query = settings.get("q") || "";
+    const search = byId(`${name}-search`);
+    if (search.value !== query) search.value = query;
+    const key = wanted.replace(/^-/, "");
+    const count = table.update({ query, key, descending: wanted.startsWith("-") });
+    const all = Format.number(table.length);
+    byId(`${name}-count`).textContent =
+      count === table.length ? `${all} rows` : `${Format.number(count)} of ${all} rows`;
+  }
+
   function put(id, chart) {
-    const figure = document.getElementById(id);
+    const figure = byId(id);
     if (figure) figure.replaceChildren(chart());
   }
 
   function fillFunnel(source) {
     const amounts = data.funnel.amounts[source];
     const read = amounts[0][0];
-    document.getElementById("funnel-caption").textContent = source || "all sources";
+    byId("funnel-caption").textContent = source || "all sources";
     [...document.querySelector("#table-funnel tbody").rows].forEach((row, step) => {
       const [documents, bytes, words] = amounts[step];
       row.cells[1].textContent = Format.number(documents);
@@ -135,15 +156,19 @@
       input.addEventListener("change", () =>
         changeAddress({ unit: input.value === data.units[0] ? "" : input.value }));
     }
-    document.getElementById("funnel-source").addEventListener("change", (event) =>
+    byId("funnel-source").addEventListener("change", (event) =>
       changeAddress({ source: event.target.value }));
-    document.getElementById("language-search").addEventListener("input", (event) =>
+    for (const [view, each] of Object.entries(tables)) listenToTable(view, each);
+  }
+
+  function listenToTable(view, { table, sort, name }) {
+    byId(`${name}-search`).addEventListener("input", (event) =>
       changeAddress({ q: event.target.value }));
-    document.getElementById("language-csv").addEventListener("click", () =>
-      download(`${data.name}-languages.csv`, table.csv()));
+    byId(`${name}-csv`).addEventListener("click", () =>
+      download(`${data.name}-${view}.csv`, table.csv()));
     table.onSort = ({ key, descending }) => {
-      const sort = `${descending ? "-" : ""}${key}`;
-      changeAddress({ sort: sort === DEFAULT_SORT ? "" : sort });
+      const wanted = `${descending ? "-" : ""}${key}`;
+      changeAddress({ sort: wanted === sort ? "" : wanted });
     };
   }
 

@@ -121,8 +121,8 @@ const Charts = (() => {
     return [...rows.slice(0, MOST_ROWS - 1), others];
   }
 
-  // What became of each source, as shares of what was read from it.
-  function fates(rows, unit, unitName, width) {
+  // The parts of each source, such as what became of it, as shares of their sum.
+  function fates(rows, unit, unitName, width, { axis, about }) {
     const pieces = rows.flatMap((row) => {
       const all = d3.sum(Object.values(row.fates), (amount) => amount[unit]);
       return Object.entries(row.fates).map(([fate, amount]) => ({
@@ -138,8 +138,8 @@ const Charts = (() => {
       marginRight: 24,
       marginTop: 4,
       marginBottom: 36,
-      ariaLabel: `What became of the ${unitName} of each source`,
-      x: { label: `share of ${unitName} read`, domain: [0, 1], ticks: 5, tickFormat: (v) => `${Math.round(100 * v)}%` },
+      ariaLabel: `${about}, in ${unitName}`,
+      x: { label: axis, domain: [0, 1], ticks: 5, tickFormat: (v) => `${Math.round(100 * v)}%` },
       y: { domain: names, label: null, tickSize: 0, padding: 0.25, tickFormat: shortened(marginLeft) },
       marks: [
         Plot.barX(pieces, {

@@ -48,11 +48,44 @@ TERMS: dict[str, str] = {
     "planned": "What the plan expects the training shards to hold, in the unit of the tiers.",
     "labels": "Labels with at least one available document.",
     "input": "Size of the input files as they are stored, compressed or not.",
+    "declared": "Label of the language that the source declares; empty where it declares none.",
+    "identified": "Label that the identifier finds in the text; empty where it was not asked.",
+    "verdict": "How the declared and the identified language relate.",
+    "cell": "Documents of a source with the same declared label, identified label and script.",
+    "share of declared": "Of the documents of the source with the same declared label.",
+    "triage order": (
+        "By verdict: contradicted; unidentified and unsure; unknown code; too short; "
+        "unverifiable; identified; confirmed. Then by documents × share of declared."
+    ),
+    "sample": "Up to three texts of a cell, cut short: those of the smallest content hashes.",
+    "triaged": "Documents that ingest kept or dropped, before deduplication.",
     "checksum": (
         "Of the file as stored: xxh3 is the XXH3-128 of its bytes; for remote files it is what "
         "the store reports."
     ),
 }
+
+#: How declared language, identified language and script relate.
+VERDICTS: dict[str, str] = {
+    "confirmed": "The identifier agrees with what was declared.",
+    "contradicted": "The identifier names another language, with enough confidence.",
+    "unsure": "Its confidence is below identify.threshold, or it finds no language in the script.",
+    "unverifiable": "It does not know the declared language, or was not asked.",
+    "unknown_code": "The declared code is no language code that the registry knows.",
+    "too_short": "Fewer letters than identify.min_letters.",
+    "identified": "Nothing was declared; the identifier's answer is the label.",
+    "unidentified": "Nothing was declared and the identifier is unsure.",
+}
+
+
+def verdict_title(verdict: str) -> str:
+    """A verdict as words.
+
+    >>> verdict_title("too_short")
+    'too short'
+    """
+    return verdict.replace("_", " ") or "no verdict"
+
 
 #: The drop reasons that glotmill gives itself; those of custom filters are shown as they are.
 REASONS: dict[str, str] = {

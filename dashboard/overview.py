@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from glotmill.dashboard import checks, views
 from glotmill.dashboard.amounts import Amount, total
 from glotmill.dashboard.flow import Flow, flows_of, whole_flow
 from glotmill.dashboard.statistics import Gathered
+from glotmill.dashboard.triage import verdicts
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,7 @@ class Report:
         gathered: what they were made of.
         flow: of all sources together.
         sources: in the order of the recipe.
+        verdicts: amounts by source and verdict.
         equations: the conservation law of each source, then of all together.
         file_checks: totals of the statistics against counts of the files.
     """
@@ -28,6 +30,7 @@ class Report:
     figures: views.KeyFigures
     flow: Flow
     sources: Sequence[views.SourceRow]
+    verdicts: Mapping[str, Mapping[str, Amount]]
     languages: Sequence[views.LanguageRow]
     scripts: Sequence[views.ScriptRow]
     tiers: Sequence[views.TierRow]
@@ -59,6 +62,7 @@ def make_report(gathered: Gathered) -> Report:
         figures=views.key_figures(flow, languages, scripts),
         flow=flow,
         sources=_sources(gathered, flows),
+        verdicts=verdicts(gathered.cells, [source.name for source in recipe.sources]),
         languages=languages,
         scripts=scripts,
         tiers=views.tiers(languages, gathered.plan, recipe),

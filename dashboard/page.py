@@ -15,11 +15,18 @@ from markupsafe import Markup
 
 from glotmill.dashboard import formats
 from glotmill.dashboard.amounts import UNITS, Amount
-from glotmill.dashboard.definitions import REASONS, TERMS, reason_title
+from glotmill.dashboard.definitions import (
+    REASONS,
+    TERMS,
+    VERDICTS,
+    reason_title,
+    verdict_title,
+)
 from glotmill.dashboard.funnel import Step, funnel
 from glotmill.dashboard.names import language_name, locale_of
 from glotmill.dashboard.overview import Report
 from glotmill.dashboard.policy import PLOT_STYLE, content_security_policy
+from glotmill.dashboard.triage_page import MAX_CELLS, cells_shown, triage_data
 from glotmill.schemas.recipe import Recipe
 
 SCRIPTS = (
@@ -49,6 +56,8 @@ def render(report: Report) -> str:
         steps=_steps(report)[""],
         rejected=_largest_rejected(report),
         num_rejected_groups=report.gathered.rejected.num_rows,
+        num_cells_shown=len(cells_shown(report)),
+        max_cells=MAX_CELLS,
         inputs=report.gathered.lock.inputs[:MAX_INPUTS],
         policy=content_security_policy(scripts, [style, PLOT_STYLE]),
         # Our own files and the vendored ones, never anything of the data.
@@ -74,10 +83,11 @@ def _template() -> jinja2.Template:
         compact=formats.compact,
         percent=formats.percent,
         reason_title=reason_title,
+        verdict_title=verdict_title,
         language_name=language_name,
         locale=locale_of,
     )
-    environment.globals.update(terms=TERMS, reasons=REASONS)
+    environment.globals.update(terms=TERMS, reasons=REASONS, verdicts=VERDICTS)
     return environment.get_template("template.html")
 
 
@@ -145,6 +155,7 @@ def client_data(report: Report) -> dict[str, Any]:
             for row in report.tiers
         ],
         "sources": [_fates(report, index) for index in range(len(report.sources))],
+        "triage": triage_data(report),
         "drops": [
             {"name": reason_title(row.reason), "amount": row.amount.as_list()}
             for row in report.drops

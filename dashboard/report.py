@@ -5,6 +5,7 @@ from __future__ import annotations
 from glotmill.dashboard.overview import make_report, summary
 from glotmill.dashboard.page import render
 from glotmill.dashboard.statistics import gather
+from glotmill.dashboard.triage import triage_table
 from glotmill.schemas.manifest import FileEntry
 from glotmill.transforms import storage
 from glotmill.transforms.tables import write_table
@@ -30,6 +31,7 @@ def build_report(root: str) -> list[FileEntry]:
     return [
         write_table(root, f"{FOLDER}/documents.parquet", gathered.documents),
         write_table(root, f"{FOLDER}/rejected.parquet", gathered.rejected),
+        write_table(root, f"{FOLDER}/triage.parquet", triage_table(gathered.cells)),
         _write(root, f"{FOLDER}/summary.json", summary(report)),
         _write(root, PAGE, render(report).encode()),
     ]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from glotmill.dashboard.examples import Dropped, dropped_examples, rejected_groups
+from glotmill.dashboard.triage import Cell, triage, with_samples
 from glotmill.schemas.lock import Lock, parse_lock
 from glotmill.schemas.manifest import Manifest
 from glotmill.schemas.tables import STATISTICS
@@ -46,6 +47,7 @@ class Gathered:
         rejected: in the schema `examples.REJECTED_GROUPS`.
         plan: the mixture, in the schema PLAN.
         dropped: an example of each reason to drop.
+        cells: declared × identified × script by source, the worst first.
         rows: rows of the files under `ingest/`, by table and source, as the manifest lists them.
     """
 
@@ -55,6 +57,7 @@ class Gathered:
     rejected: pa.Table
     plan: pa.Table
     dropped: Sequence[Dropped]
+    cells: Sequence[Cell]
     rows: Mapping[tuple[str, str], int]
 
 
@@ -66,11 +69,8 @@ def gather(root: str) -> Gathered:
     """
     lock = _lock(root)
     manifests = {stage: _manifest(root, stage) for stage in STAGES}
-    statistics = merge(
-        read_table(f"{root}/{entry.path}")
-        for stage, manifest in manifests.items()
-        for entry in manifest.under(f"{stage}/statistics")
-    )
+    parts = {stage: parts_of(root, manifest) for stage, manifest in manifests.items()}
+    statistics = merge(table for of_stage in parts.values() for table in of_stage.values())
     ingest = manifests["ingest"]
     rejected = [f"{root}/{entry.path}" for entry in ingest.under("ingest/rejected")]
     dropped = [f"{root}/{entry.path}" for entry in ingest.under("ingest/dropped")]
@@ -81,8 +81,22 @@ def gather(root: str) -> Gathered:
         rejected=rejected_groups(rejected),
         plan=read_table(f"{root}/{_listed(manifests['mix'], PLAN_PATH)}"),
         dropped=dropped_examples(dropped),
+        cells=with_samples(triage(statistics), root, ingest, parts["ingest"]),
         rows=rows_by_source(ingest, lock),
     )
+
+
+def parts_of(root: str, manifest: Manifest) -> dict[str, pa.Table]:
+    """Statistics of a stage by the name of their part, which in ingest is the unit's key.
+
+    Args:
+        root: the output directory.
+        manifest: of the stage.
+    """
+    entries = manifest.under(f"{manifest.stage}/statistics")
+    names = [entry.path.rpartition("/")[2].removesuffix(".parquet") for entry in entries]
+    tables = (read_table(f"{root}/{entry.path}") for entry in entries)
+    return dict(zip(names, tables, strict=True))
 
 
 def _lock(root: str) -> Lock:

@@ -1,4 +1,4 @@
-// Tables: sorting for those the page was written with, and the table of languages.
+// Tables: sorting for those the page was written with, and those that are made of columns.
 "use strict";
 
 const Tables = (() => {
@@ -73,7 +73,7 @@ const Tables = (() => {
   // ------------------------------------------------------ languages
 
   const times = (rate) => `${Format.number(rate)}×`;
-  const COLUMNS = [
+  const LANGUAGES = [
     { key: "label", title: "label", term: "label", code: true },
     { key: "name", title: "language", term: "label" },
     { key: "script", title: "script", term: "label", code: true },
@@ -106,26 +106,72 @@ const Tables = (() => {
     return svg;
   }
 
-  class LanguageTable {
-    constructor(table, columns, terms) {
-      this.data = columns;
+  function languages(table, data, terms) {
+    const severalCategories = new Set(data.category).size > 1;
+    const words = [...data.words, ...data.sampled_words].filter((value) => value > 0);
+    const x = d3.scaleLog(d3.extent(words), [6, 114]);
+    return new ColumnTable(table, data, terms, {
+      columns: LANGUAGES.filter((column) => column.key !== "category" || severalCategories),
+      searched: ["label", "name", "script", "category", "tier"],
+      sorting: { key: "words", descending: true },
+      last: {
+        title: "words, log",
+        definition: "Available and sampled words, logarithmic.",
+        name: "bar",
+        content: (row) => [dumbbell(data.words[row], data.sampled_words[row], x)],
+      },
+    });
+  }
+
+  // --------------------------------------------------------- triage
+
+  const CELLS = [
+    { key: "rank", title: "#", term: "triage order", format: Format.number },
+    { key: "source", title: "source", term: "cell" },
+    { key: "declared", title: "declared", term: "declared", code: true, beside: "declared_name" },
+    { key: "identified", title: "identified", term: "identified", code: true, beside: "identified_name" },
+    { key: "script", title: "script", term: "script", code: true },
+    { key: "verdict", title: "verdict", term: "verdict" },
+    { key: "documents", title: "documents", term: "triaged", format: Format.number },
+    { key: "share", title: "of declared", term: "share of declared", format: Format.percent },
+    { key: "words", title: "words", term: "words", format: Format.number },
+    { key: "dropped", title: "dropped", term: "dropped", format: Format.number },
+  ];
+
+  function triage(table, data, terms) {
+    const quote = (row) => (text) => element("blockquote", { dir: "auto", lang: data.locale[row] }, text);
+    const samples = (row) => {
+      const [first, ...others] = data.samples[row].map(quote(row));
+      if (!others.length) return first ? [first] : [];
+      const more = element("details", {}, element("summary", {}, `${others.length} more`), ...others);
+      return [first, more];
+    };
+    return new ColumnTable(table, data, terms, {
+      columns: CELLS,
+      searched: ["source", "declared", "declared_name", "identified", "identified_name", "script", "verdict"],
+      sorting: { key: "rank", descending: false },
+      more: ["declared_name", "identified_name", "samples"],
+      last: { title: "sample", definition: terms.sample, name: "example", content: samples },
+    });
+  }
+
+  // --------------------------------------------- a table of columns
+
+  class ColumnTable {
+    // `beside` of a column names another that stands under it in small print; `more` are columns
+    // for the CSV alone; `last` is a column of other things than texts and numbers.
+    constructor(table, data, terms, { columns, searched, sorting, last, more = [] }) {
+      Object.assign(this, { data, columns, sorting, last, more });
       this.body = table.tBodies[0];
-      this.length = columns.label.length;
-      const severalCategories = new Set(columns.category).size > 1;
-      this.columns = COLUMNS.filter((column) => column.key !== "category" || severalCategories);
-      const words = [...columns.words, ...columns.sampled_words].filter((value) => value > 0);
-      this.x = d3.scaleLog(d3.extent(words), [6, 114]);
+      this.length = data[columns[0].key].length;
       this.rows = new Array(this.length);
-      this.texts = columns.label.map((label, row) =>
-        [label, columns.name[row], columns.script[row], columns.category[row], columns.tier[row] ?? ""]
-          .join("\n").toLowerCase(),
-      );
-      this.sorting = { key: "words", descending: true };
+      this.texts = d3.range(this.length).map((row) =>
+        searched.map((key) => data[key][row] ?? "").join("\n").toLowerCase());
       this.query = "";
       this.onSort = () => {};
-      this.headers = this.columns.map((column) => this.header(column, terms[column.term]));
-      const bar = element("th", { scope: "col", title: "Available and sampled words, logarithmic." }, "words, log");
-      table.tHead.replaceChildren(element("tr", {}, ...this.headers, bar));
+      this.headers = columns.map((column) => this.header(column, terms[column.term]));
+      const end = element("th", { scope: "col", title: last.definition }, last.title);
+      table.tHead.replaceChildren(element("tr", {}, ...this.headers, end));
     }
 
     header(column, definition) {
@@ -143,15 +189,16 @@ const Tables = (() => {
     row(index) {
       const cells = this.columns.map((column, place) => {
         const value = this.data[column.key][index];
-        const text = value === null ? "–" : column.format ? column.format(value) : value;
+        const absent = value === null || value === "";
+        const text = absent ? "–" : column.format ? column.format(value) : value;
         const cell = element(place ? "td" : "th", place ? {} : { scope: "row" });
         if (column.format) cell.className = "number";
         if (column.key === "bytes") cell.title = `${Format.number(value)} bytes`;
-        cell.append(column.code ? element("code", {}, text) : text);
+        cell.append(column.code && !absent ? element("code", {}, text) : text);
+        if (column.beside) cell.append(element("small", { class: "beside" }, this.data[column.beside][index]));
         return cell;
       });
-      const bar = dumbbell(this.data.words[index], this.data.sampled_words[index], this.x);
-      return element("tr", {}, ...cells, element("td", { class: "bar" }, bar));
+      return element("tr", {}, ...cells, element("td", { class: this.last.name }, ...this.last.content(index)));
     }
 
     // Indices of the rows that match, in order.
@@ -176,8 +223,9 @@ const Tables = (() => {
     }
 
     csv() {
-      const lines = [this.columns.map((column) => column.key)];
-      for (const row of this.shown()) lines.push(this.columns.map((column) => this.data[column.key][row]));
+      const keys = [...this.columns.map((column) => column.key), ...this.more];
+      const lines = [keys];
+      for (const row of this.shown()) lines.push(keys.map((key) => this.data[key][row]));
       return lines.map((line) => line.map(csvField).join(",")).join("\r\n") + "\r\n";
     }
   }
@@ -186,9 +234,10 @@ const Tables = (() => {
   function csvField(value) {
     if (value === null) return "";
     if (typeof value === "number") return String(value);
+    if (Array.isArray(value)) return csvField(value.join(" | "));
     const safe = /^[=+\-@\t\r]/.test(value) ? `'${value}` : value;
     return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
   }
 
-  return { makeSortable, LanguageTable, element };
+  return { makeSortable, languages, triage, element };
 })();

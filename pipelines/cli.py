@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 the run failed, 2 the recipe or the arguments are wrong.
 from __future__ import annotations
 
 import json
+import logging
 import signal
 import sys
 import traceback
@@ -118,9 +119,64 @@ def report(
 
 
 @app.command()
+def inspect(
+    out: Annotated[str, typer.Argument(help="Output directory of a run.", show_default=False)],
+    label: Annotated[
+        str | None, typer.Option(help="Declared or identified label, as swh_Latn.")
+    ] = None,
+    reason: Annotated[
+        str | None, typer.Option(help="Show dropped documents, those of this reason.")
+    ] = None,
+    source: Annotated[str | None, typer.Option(help="Name of a source.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="Most rows.")] = 20,
+) -> None:
+    """Show where labels may be wrong, or what was dropped, with examples."""
+    from glotmill.pipelines import inspect as inspection
+
+    root = out.rstrip("/")
+    wanted = inspection.Wanted(label=label, reason=reason, source=source, limit=limit)
+    inspection.print_rows(_out, inspection.inspect(root, wanted))
+    if _out.is_terminal:
+        _out.print(f"next: glotmill report {root}", markup=False, emoji=False)
+
+
+@app.command()
 def schema() -> None:
     """Print the JSON Schema of the recipe, for editors."""
     print(json.dumps(json_schema(), indent=2, ensure_ascii=False))
+
+
+_lid = typer.Typer(no_args_is_help=True, help="Thresholds and models of language identification.")
+app.add_typer(_lid, name="lid")
+
+
+@_lid.command()
+def thresholds(
+    out: Annotated[str, typer.Argument(help="Output directory of a run.", show_default=False)],
+) -> None:
+    """Estimate `identify.thresholds` from a run, as YAML for a recipe."""
+    from glotmill.pipelines.lid import thresholds_yaml
+
+    print(thresholds_yaml(out.rstrip("/")))
+
+
+@_lid.command()
+def train(
+    corpus: Annotated[
+        str,
+        typer.Argument(help="JSON lines with `text` and `lang`, or a run.", show_default=False),
+    ],
+    out: Annotated[str, typer.Option(help="Where to write it.")] = "model.ftz",
+) -> None:
+    """Train a small model on labelled text; prints its accuracy on texts held out."""
+    from glotmill.pipelines.lid import print_accuracies, train_model
+
+    print_accuracies(_out, train_model(corpus.rstrip("/"), out))
+    _out.print(
+        f"wrote {out}\nnext: put 'identify: {{model: {out}}}' into a recipe",
+        markup=False,
+        emoji=False,
+    )
 
 
 def _guarded(command: Callable[[], object]) -> int:
@@ -158,7 +214,7 @@ def _note_interrupts() -> list[int]:
 
 def _say_errors(text: str) -> None:
     for line in text.splitlines():
-        _err.print(f"error: {line}", markup=False)
+        _err.print(f"error: {line}", markup=False, emoji=False)
 
 
 def _unforeseen(error: BaseException) -> int:
@@ -175,4 +231,6 @@ def _unforeseen(error: BaseException) -> int:
 
 def main() -> None:
     """Entry point of the command `glotmill`."""
+    # Beam warns about optional packages while it is imported; failures arrive as exceptions.
+    logging.getLogger().setLevel(logging.CRITICAL)
     sys.exit(_guarded(app))

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import shlex
 import sys
 from collections.abc import Callable
 
-# Before Beam is imported: it warns about optional packages while it is, and it prints a failure
-# as often as it passes it on. The failure itself arrives as an exception.
-logging.getLogger().setLevel(logging.CRITICAL)
-
-import apache_beam as beam  # noqa: E402
-from apache_beam.options.pipeline_options import PipelineOptions  # noqa: E402
-from apache_beam.runners.portability.fn_api_runner import FnApiRunner  # noqa: E402
-from apache_beam.transforms.environments import (  # noqa: E402
+import apache_beam as beam
+from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+from apache_beam.transforms.environments import (
     EmbeddedPythonEnvironment,
     SubprocessSDKEnvironment,
 )

@@ -22,7 +22,7 @@ from glotmill.transforms.readers import probe, split_file
 from glotmill.transforms.readers.errors import MissingColumn, ProbeError, WrongColumnType
 
 #: Raised by one whenever ingest gives other output for the same recipe and input.
-INGEST_VERSION = 1
+INGEST_VERSION = 2
 
 _FORMATS: dict[str, FileFormat] = {
     ".jsonl": "jsonl",

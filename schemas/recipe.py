@@ -23,6 +23,11 @@ Path = Annotated[str, Field(min_length=1)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 
 
+def _misplaced(message: str, *location: str | int) -> PydanticCustomError:
+    """An error about one place that shows only when the whole recipe is looked at."""
+    return PydanticCustomError("misplaced", "{message}", {"message": message, "location": location})
+
+
 class LanguageColumn(Model):
     """The language code stands in a column of the data."""
 
@@ -121,6 +126,18 @@ class Script(Model):
     """Least share of the main script among the letters, or the document is dropped."""
 
 
+def _label_of(key: str) -> str:
+    """The label that a key of `identify.thresholds` names."""
+    where = ("identify", "thresholds", key)
+    try:
+        found = resolve(key)
+    except UnknownCode as error:
+        raise _misplaced(str(error), *where) from None
+    if any(note.startswith("script ") for note in found.assumed):
+        raise _misplaced(f"'{key}' names no script; write a label such as '{found.label}'", *where)
+    return found.label
+
+
 class Identify(Model):
     """Language identification with a fastText model."""
 
@@ -134,10 +151,23 @@ class Identify(Model):
     """With fewer letters a document is marked too short to judge."""
     threshold: Share = 0.5
     """Least confidence that counts."""
+    thresholds: dict[str, Share] = Field(default_factory=dict)
+    """Least confidence by identified label, as in `{swa_Latn: 0.3}`."""
     on_mismatch: Literal["keep", "relabel", "drop"] = "keep"
     """What to do where the model names another language than the source declares."""
     on_unidentified: Literal["keep", "drop"] = "drop"
     """What to do where nothing is declared and the model is unsure (kept as `und`)."""
+
+    @field_validator("thresholds")
+    @classmethod
+    def _known_labels(cls, thresholds: dict[str, float]) -> dict[str, float]:
+        known: dict[str, float] = {}
+        for key, threshold in thresholds.items():
+            label = _label_of(key)
+            if label in known:
+                raise _misplaced(f"'{label}' is listed twice", "identify", "thresholds", key)
+            known[label] = threshold
+        return known
 
 
 class CustomStage(Model):
@@ -230,11 +260,6 @@ class Ingest(Model):
     """Aimed size of a unit, in bytes of input."""
     max_record_bytes: int = Field(10 * 2**20, ge=1024)
     """Longer records are rejected."""
-
-
-def _misplaced(message: str, *location: str | int) -> PydanticCustomError:
-    """An error about one place that shows only when the whole recipe is looked at."""
-    return PydanticCustomError("misplaced", "{message}", {"message": message, "location": location})
 
 
 class Recipe(Model):

@@ -13,15 +13,14 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from glotmill.language_registry import UnknownCode, confirms, language, lid_label, resolve
-from glotmill.language_registry.scripts import same_family
+from glotmill.language_registry import UnknownCode, confirms, resolve
 from glotmill.schemas import recipe
 from glotmill.schemas.tables import ANNOTATIONS
 from glotmill.transforms.batches import with_columns
+from glotmill.transforms.lid_candidates import Identifier, ScriptLabels, restricted
+from glotmill.transforms.lid_thresholds import Thresholds
 from glotmill.transforms.models.fasttext_model import FastTextModel
 
-# Likeliest labels that are looked at: the first in the recognised script is taken.
-_CANDIDATES = 5
 # Codes that name no language: their text is not identified.
 _NO_LANGUAGE = frozenset({"zxx", "mul", "mis"})
 
@@ -49,27 +48,6 @@ def declared_label(code: str, script: str) -> str | None:
         return None
 
 
-@functools.lru_cache(maxsize=100_000)
-def candidate_label(family: str, raw: str, script: str) -> str | None:
-    """The label of a model's raw label in the recognised script.
-
-    Returns:
-        None where the language is not written in that script, or is no language.
-    """
-    try:
-        codes = lid_label(family, raw)
-    except UnknownCode:  # a label of the model's own, such as `other`
-        return None
-    for code in codes:
-        written = code.partition("_")[2]
-        if written and not same_family(written, script):
-            continue
-        scripts = language(code[:3]).scripts
-        if not scripts or any(same_family(known, script) for known in scripts):
-            return resolve(code[:3], script=script).label
-    return None
-
-
 class IdentifyLanguage:
     """Annotator for language: what was declared, what was found, the verdict, the label."""
 
@@ -79,7 +57,9 @@ class IdentifyLanguage:
     def __init__(self, options: recipe.Identify) -> None:
         """Takes the recipe's options; the model is loaded by `setup`."""
         self._options = options
-        self._model: FastTextModel | None = None
+        self._thresholds = Thresholds(options.threshold, options.thresholds)
+        self._model: Identifier | None = None
+        self._labels = ScriptLabels("", ())
         self._known: dict[str, bool] = {}
 
     @property
@@ -94,7 +74,12 @@ class IdentifyLanguage:
             ModelError: it cannot be used.
         """
         if self._options.enabled and self._model is None:
-            self._model = load_model(self._options.model)
+            self.use(load_model(self._options.model))
+
+    def use(self, model: Identifier) -> None:
+        """Takes a model that is loaded already."""
+        self._model = model
+        self._labels = ScriptLabels(model.family, model.labels)
 
     def annotate(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Appends the columns."""
@@ -128,21 +113,14 @@ class IdentifyLanguage:
         if letters < self._options.min_letters or self._model is None:
             verdict = "unverifiable" if self._model is None else "too_short"
             return Identification(declared, None, None, verdict, declared or f"und_{script}")
-        found, score = self._best(self._model, text, script)
+        sample = text[: self._options.sample_characters]
+        found, score = restricted(self._model, sample, self._labels.of(script))
         if declared is None:
             return self._undeclared(found, score, script)
         return self._declared(declared, found, score)
 
-    def _best(self, model: FastTextModel, text: str, script: str) -> tuple[str | None, float]:
-        sample = text[: self._options.sample_characters]
-        for score, raw in model.predict(sample, _CANDIDATES):
-            label = candidate_label(model.family, raw, script)
-            if label is not None:
-                return label, score
-        return None, 0.0
-
     def _undeclared(self, found: str | None, score: float, script: str) -> Identification:
-        if found is None or score < self._options.threshold:
+        if found is None or found[:3] in _NO_LANGUAGE or not self._counts(found, score):
             return Identification(None, found, score, "unidentified", f"und_{script}")
         return Identification(None, found, score, "identified", found)
 
@@ -152,20 +130,22 @@ class IdentifyLanguage:
             verdict = "confirmed"
         elif not self._knows(declared):
             verdict = "unverifiable"
-        elif found is None or score < self._options.threshold:
+        elif found is None or not self._counts(found, score):
             verdict = "unsure"
         else:
             verdict = "contradicted"
             label = found if self._options.on_mismatch == "relabel" else declared
         return Identification(declared, found, score, verdict, label)
 
+    def _counts(self, found: str, score: float) -> bool:
+        return score >= self._thresholds.of(found)
+
     def _knows(self, label: str) -> bool:
         """Whether any label of the model would confirm a declared one."""
-        if label not in self._known and self._model is not None:
-            script = label.partition("_")[2]
-            found = (candidate_label(self._model.family, raw, script) for raw in self._model.labels)
-            self._known[label] = any(f is not None and confirms(label, f) for f in found)
-        return self._known.get(label, False)
+        if label not in self._known:
+            candidates = self._labels.of(label.partition("_")[2]).values()
+            self._known[label] = any(confirms(label, each) for each in candidates)
+        return self._known[label]
 
 
 @functools.lru_cache(maxsize=2)

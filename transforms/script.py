@@ -4,53 +4,91 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
-from glotmill.language_registry.unicode_tables import (
-    HAN_SIMPLIFIED_ONLY,
-    HAN_TRADITIONAL_ONLY,
-    LETTER,
-    SCRIPT_CODES,
-)
-from glotmill.transforms.scan import Scan
+from glotmill.language_registry.unicode_tables import SCRIPT_CODES
+from glotmill.transforms.scan import Ints, LetterCounts, Scan, count_letters, count_marks, pieces
+
+Shares = npt.NDArray[np.float64]
 
 _INDEX = {code: index for index, code in enumerate(SCRIPT_CODES)}
 _HANI, _HANG, _BOPO = _INDEX["Hani"], _INDEX["Hang"], _INDEX["Bopo"]
-_KANA = [_INDEX["Hira"], _INDEX["Kana"]]
-# Scripts of no language in particular: common, inherited, unknown.
-_NEUTRAL = [_INDEX["Zyyy"], _INDEX["Zinh"], _INDEX["Zzzz"]]
+_HIRA, _KANA = _INDEX["Hira"], _INDEX["Kana"]
 
+# Scripts whose letters write a syllable or a word, where Latin needs two letters and more.
+_DENSE_CODES = ("Cans", "Cher", "Ethi", "Hang", "Hani", "Hira", "Kana", "Vaii", "Yiii")
+_DENSE = [_INDEX[code] for code in _DENSE_CODES]
+
+# Where no script has this share of the letters, marks and dense letters are weighed. Ours.
+_CLEAR_SHARE = 0.9
+# How many letters a letter of a dense script is worth then. Ours; docs/scripts.md has what 1 and
+# 3 would do.
+_DENSE_WEIGHT = 2
 # Least share of kana, or of Hangul, that makes a text with Han characters Japanese, or Korean.
-# Ours: running Japanese has 40% kana and more, a Chinese text that quotes a name has hardly any.
+# Ours: running Japanese has a quarter of kana and more, Chinese that quotes a name has hardly any.
 _COMPOSITE_SHARE = 0.05
 # How many times more characters of one form than of the other settle simplified or traditional.
 _HAN_MAJORITY = 4
 
 
-def recognise_scripts(
-    scan: Scan,
-) -> tuple[list[str], npt.NDArray[np.float64], npt.NDArray[np.int64]]:
-    """Script, its share among the letters, and number of letters, of each document.
+def recognise_scripts(text: pa.Array | Scan) -> tuple[list[str], Shares, Ints]:
+    """Script, its share among the letters, and number of letters, of each text.
 
     Han, Hiragana and Katakana together are `Jpan`, Hangul with Han is `Hang` as Korean is labelled
     by identifiers, Han alone is `Hans` or `Hant` where its characters decide it, else `Hani`.
-    Without letters the script is `Zyyy` and the share 0.
+    Without letters the script is `Zyyy` and the share 0. In a text of several scripts without one
+    that has 90% of the letters, marks count as well (a Burmese syllable is a letter and up to four
+    marks), and a letter that writes a syllable counts twice, so that a few names in Latin letters
+    do not make a text Latin; the share is one of letters all the same.
+
+    Args:
+        text: an Arrow string array of n texts, or the scan of one.
 
     Returns:
         n ISO 15924 codes; float64[n] in [0, 1]; int64[n].
     """
-    letters = scan.count_by_script(LETTER)
-    letters[:, _NEUTRAL] = 0
+    codes: list[str] = []
+    shares, totals = [np.zeros(0)], [np.zeros(0, np.int64)]
+    for piece in pieces(text.text if isinstance(text, Scan) else text):
+        found, share, total = _recognise(piece, count_letters(piece))
+        codes += found
+        shares.append(share)
+        totals.append(total)
+    return codes, np.concatenate(shares), np.concatenate(totals)
+
+
+def _recognise(text: pa.Array, counts: LetterCounts) -> tuple[list[str], Shares, Ints]:
+    """What `recognise_scripts` returns, for texts whose letters are counted."""
+    letters = counts.by_script
     total = letters.sum(axis=1)
     japanese = _compose(letters, total)
-    main = letters.argmax(axis=1)
+    main = _main_scripts(text, letters, total)
     shares = letters[np.arange(len(main)), main] / np.maximum(total, 1)
-    forms = _han_forms(scan)
-    codes = [SCRIPT_CODES[index] for index in main]
-    for row in np.flatnonzero((main == _HANI) & (total > 0)):
-        codes[row] = "Jpan" if japanese[row] else forms[row]
-    for row in np.flatnonzero(total == 0):
+    codes = [SCRIPT_CODES[index] for index in main.tolist()]
+    for row in np.flatnonzero((main == _HANI) & (total > 0)).tolist():
+        codes[row] = "Jpan" if japanese[row] else _han_form(counts, row)
+    for row in np.flatnonzero(total == 0).tolist():
         codes[row] = "Zyyy"
     return codes, shares, total
+
+
+def _main_scripts(text: pa.Array, letters: Ints, total: Ints) -> Ints:
+    """Index of the main script of each text; int64[n].
+
+    Args:
+        text: n texts.
+        letters: int64[n, scripts], composite scripts added up.
+        total: int64[n].
+    """
+    mixed = np.flatnonzero(letters.max(axis=1) < _CLEAR_SHARE * total)
+    main = letters.argmax(axis=1)
+    if mixed.size:
+        weights = letters[mixed]
+        weights[:, _DENSE] *= _DENSE_WEIGHT
+        marks = count_marks(text.take(pa.array(mixed)))
+        marks[weights == 0] = 0  # a main script has letters
+        main[mixed] = (weights + marks).argmax(axis=1)
+    return main
 
 
 def _compose(letters: npt.NDArray[np.int64], total: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
@@ -61,24 +99,24 @@ def _compose(letters: npt.NDArray[np.int64], total: npt.NDArray[np.int64]) -> np
             ones, Bopomofo to Hani everywhere.
         total: int64[n].
     """
-    kana = letters[:, _KANA].sum(axis=1)
+    kana = letters[:, _HIRA] + letters[:, _KANA]
     japanese = kana > _COMPOSITE_SHARE * total
     korean = ~japanese & (letters[:, _HANG] > _COMPOSITE_SHARE * total)
+    bopomofo = letters[:, _BOPO] > 0
     for rows, parts, whole in (
-        (japanese, _KANA, _HANI),
+        (japanese, [_HIRA, _KANA], _HANI),
         (korean, [_HANI], _HANG),
-        (np.ones_like(japanese), [_BOPO], _HANI),
+        (bopomofo, [_BOPO], _HANI),
     ):
-        letters[:, whole] += np.where(rows, letters[:, parts].sum(axis=1), 0)
-        letters[np.ix_(rows, parts)] = 0
+        for part in parts if rows.any() else []:
+            letters[rows, whole] += letters[rows, part]
+            letters[rows, part] = 0
     return japanese
 
 
-def _han_forms(scan: Scan) -> list[str]:
-    """Hans, Hant or Hani for each document, by characters that only one form has."""
-    simplified = scan.count(HAN_SIMPLIFIED_ONLY)
-    traditional = scan.count(HAN_TRADITIONAL_ONLY)
-    forms = np.full(scan.num_documents, "Hani")
-    forms[simplified > _HAN_MAJORITY * traditional] = "Hans"
-    forms[traditional > _HAN_MAJORITY * simplified] = "Hant"
-    return [str(form) for form in forms]
+def _han_form(counts: LetterCounts, row: int) -> str:
+    """Hans, Hant or Hani for a document, by characters that only one form has."""
+    simplified, traditional = int(counts.simplified[row]), int(counts.traditional[row])
+    if simplified > _HAN_MAJORITY * traditional:
+        return "Hans"
+    return "Hant" if traditional > _HAN_MAJORITY * simplified else "Hani"

@@ -100,12 +100,20 @@ def word_starts(scan: Scan, inside: Bools) -> Bools:
 
 def _with_marks(values: Bools, attached: Bools, starts: Ints) -> Bools:
     """The values, an attached code point with that of the one it is attached to; bool[m]."""
-    if not attached.any():
+    places = np.flatnonzero(attached)
+    if not places.size:
         return values
-    bearer = np.where(attached, 0, np.arange(len(values)))
-    firsts = starts[:-1][starts[:-1] < starts[1:]]
-    bearer[firsts] = firsts
-    return values[np.maximum.accumulate(bearer)]
+    first = np.zeros(len(values), bool)
+    first[starts[:-1][starts[:-1] < starts[1:]]] = True
+    alone = first[places]  # the first of a document is its own bearer
+    heads = alone.copy()
+    heads[0] = True
+    heads[1:] |= places[1:] != places[:-1] + 1
+    heads_before = np.maximum.accumulate(np.where(heads, np.arange(len(places)), 0))
+    bearers = places[heads_before] - ~alone[heads_before]
+    carried = values.copy()
+    carried[places] = values[bearers]
+    return carried
 
 
 def whitespace_word_starts(scan: Scan) -> Bools:

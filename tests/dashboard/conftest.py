@@ -1,5 +1,6 @@
 """Output directories as the stages leave them, with numbers that are made up."""
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -7,12 +8,15 @@ from glotmill.language_registry import all_languages
 from glotmill.schemas.lock import Input, Lock, Unit, UnitSlice, dump_lock
 from glotmill.schemas.manifest import MANIFEST, SUCCESS, Manifest, dump_manifest
 from glotmill.schemas.recipe import Recipe
-from glotmill.schemas.tables import PLAN, REJECTED, STATISTICS, STATISTICS_KEYS
+from glotmill.schemas.tables import DROPPED, PLAN, REJECTED, STATISTICS, STATISTICS_KEYS
 from glotmill.transforms import storage
-from glotmill.transforms.statistics import merge
+from glotmill.transforms.statistics import merge, summarise
 from glotmill.transforms.tables import write_table
 
 HOSTILE = '</script><img src=x onerror="document.title=1">'
+# Columns of documents that nothing here reads.
+NOT_WRITTEN = ("external_id", "url", "original_code", "changes", "script_share", "num_letters",
+               "repeated_line_share", "repeated_ngram_share", "identified_score")  # fmt: skip
 _NO_COUNTS = {name: 0 for name in STATISTICS.names if name.startswith("num_")}
 
 
@@ -213,7 +217,9 @@ def write_large_run(root, num_labels=1_000, num_sources=5):
         left = size - equal
         taken = left if i > 40 else left // 2
         for name in names:
-            kept.append(row("ingest", "kept", "", name, label, texts(size)))
+            other = label if i % 4 == 0 else labels[i - 1].partition("_")[0] + label[3:]
+            verdict = judged(label, other, JUDGEMENTS[i % 4])
+            kept.append(row("ingest", "kept", "", name, label, texts(size)) | verdict)
             dropped.append(row("ingest", "dropped", "repeated_lines", name, label, texts(lost)))
             removed.append(
                 row("deduplicate", "dropped", "exact_duplicate", name, label, texts(equal))
@@ -228,11 +234,82 @@ def write_large_run(root, num_labels=1_000, num_sources=5):
     sums = [sum(each["num_documents"] for each in rows) for rows in (kept, dropped, removed, drawn)]
     example = {"drop_reason": "repeated_lines", "label": labels[0], "path": "a", "offset": 0}
     for name, key in run.units.items():
-        run.rows("ingest", f"ingest/documents/{key}.parquet", sums[0] // num_sources)
+        documents = judged_documents([each for each in kept if each["source"] == name])
+        run.table("ingest", f"ingest/documents/{key}.parquet", documents)
         run.dropped(name, [{**example, "text": "la la"}] * (sums[1] // num_sources))
     run.rows("mix", "shards/train-00000-of-00001.parquet", sums[3])
     counted = {"read": sums[0] + sums[1], "kept": sums[0], "dropped": sums[1], "rejected": 0}
     return run.finish(plan, {"ingest": counted, "deduplicate": {"removed": sums[2]}, "mix": {}})
+
+
+def judged(label, other, verdict):
+    """Keys of statistics of documents that an identifier has judged."""
+    return {"declared_label": label, "identified_label": other, "verdict": verdict}
+
+
+JUDGEMENTS = ("confirmed", "contradicted", "unsure", "unverifiable")
+
+
+def judged_documents(rows):
+    """The columns of documents that triage reads, for rows of statistics, label by label."""
+    sizes = [each["num_documents"] for each in rows]
+    names = ("source", "declared_label", "identified_label", "script", "verdict")
+    columns = {name: np.repeat([each[name] for each in rows], sizes) for name in names}
+    hashes = pa.py_buffer(np.random.default_rng(1).bytes(16 * sum(sizes)))
+    columns["content_hash"] = pa.Array.from_buffers(pa.binary(16), sum(sizes), [None, hashes])
+    columns["text"] = pa.repeat("a text of some language", sum(sizes))
+    return pa.table(columns)
+
+
+def document(source, declared, identified, verdict, number, text, reason=None):
+    """One row of documents; its content hash is the number given."""
+    script = (declared or identified or "und_Latn").partition("_")[2]
+    return {
+        "text": text, "source": source, "declared_label": declared,
+        "identified_label": identified, "verdict": verdict, "script": script,
+        "label": declared or identified or "und_Latn", "drop_reason": reason,
+        "path": f"{source}.jsonl", "offset": number, "content_hash": number.to_bytes(16, "big"),
+        **counts(1, len(text.encode()), len(text.split())),
+    }  # fmt: skip
+
+
+def write_triage_run(root):
+    """A finished run whose documents have labels that are wrong."""
+    run = RunWriter(root, {**RECIPE, "name": "triage", "mix": {}})
+    swahili, french = "swh_Latn", "fra_Latn"
+    rows = [
+        *(document("web", swahili, swahili, "confirmed", i, "habari") for i in range(5)),
+        *(document("web", swahili, french, "contradicted", 20 - i, f"mot {i}") for i in range(4)),
+        document("web", swahili, french, "contradicted", 3, HOSTILE, "language_mismatch"),
+        document("web", swahili, french, "contradicted", 17, "mot 3"),  # an equal of number 3
+        document("web", swahili, "eng_Latn", "unsure", 7, "x\x1b[31m\n\u202e y"),
+        document("web", "arb_Arab", "urd_Arab", "contradicted", 8, "نص"),
+        document("bible", swahili, french, "contradicted", 9, "dieu"),
+        *(document("bible", swahili, swahili, "confirmed", 40 + i, "mungu") for i in range(9)),
+        document("bible", None, None, "unidentified", 10, "?? ??", "unidentified_language"),
+        document("code", None, None, "unknown_code", 11, "if", "unknown_language_code"),
+    ]
+    for source, key in run.units.items():
+        of_source = [each for each in rows if each["source"] == source]
+        parts = {
+            "kept": ("documents", [each for each in of_source if not each["drop_reason"]]),
+            "dropped": ("dropped", [each for each in of_source if each["drop_reason"]]),
+        }
+        statistics = []
+        for outcome, (folder, some) in parts.items():
+            if some:
+                table = pa.Table.from_pylist(some, DOCUMENT_COLUMNS)
+                run.table("ingest", f"ingest/{folder}/{key}.parquet", table)
+                named = table.rename_columns(
+                    ["reason" if n == "drop_reason" else n for n in table.schema.names]
+                )
+                statistics.append(summarise(named, {"stage": "ingest", "outcome": outcome}))
+        run.table("ingest", f"ingest/statistics/{key}.parquet", merge(statistics))
+    counted = {"read": len(rows), "kept": len(rows) - 3, "dropped": 3, "rejected": 0}
+    return run.finish([], {"ingest": counted, "deduplicate": {"removed": 0}, "mix": {}})
+
+
+DOCUMENT_COLUMNS = pa.schema([field for field in DROPPED if field.name not in NOT_WRITTEN])
 
 
 def texts(num_documents):
@@ -261,6 +338,12 @@ def make_small_run(tmp_path):
 @pytest.fixture(scope="session")
 def large_run(tmp_path_factory):
     return write_large_run(tmp_path_factory.mktemp("large"))
+
+
+@pytest.fixture(scope="session")
+def triage_run(tmp_path_factory):
+    """A finished run whose documents have labels that are wrong; do not change it."""
+    return write_triage_run(tmp_path_factory.mktemp("triage"))
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import json
 import re
 import shutil
 import subprocess
-from html import unescape
+from html import escape, unescape
 
 import pytest
 
@@ -67,14 +67,20 @@ def large(large_run):
     return large_run
 
 
-def language_rows(dom):
-    body = re.search(r'<table id="table-languages">.*?<tbody>(.*?)</tbody>', dom, re.DOTALL)
+@pytest.fixture(scope="module")
+def triaged(triage_run):
+    build_report(triage_run)
+    return triage_run
+
+
+def rows_of(dom, table="languages"):
+    body = re.search(rf'<table id="table-{table}">.*?<tbody>(.*?)</tbody>', dom, re.DOTALL)
     rows = re.findall(r"<tr>(.*?)</tr>", body[1], re.DOTALL)
     return [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.DOTALL) for row in rows]
 
 
-def test_language_rows_and_their_numbers(dom, small):
-    rows = language_rows(dom(small, "languages"))
+def test_rows_of_and_their_numbers(dom, small):
+    rows = rows_of(dom(small, "languages"))
     assert [row[0] for row in rows] == [
         "<code>swh_Latn</code>", "<code>zho_Hans</code>", "<code>zxx_Zyyy</code>",
     ]  # fmt: skip
@@ -96,7 +102,7 @@ def test_language_rows_and_their_numbers(dom, small):
     ],
 )
 def test_address_searches_and_sorts(dom, small, address, labels):
-    rows = language_rows(dom(small, address))
+    rows = rows_of(dom(small, address))
     assert [row[0] for row in rows] == [f"<code>{label}</code>" for label in labels]
 
 
@@ -113,7 +119,7 @@ def test_address_chooses_the_view(dom, small, address, view):
 def test_every_chart_is_drawn(dom, small):
     html = dom(small)
     charts = re.findall(r'<figure class="chart" id="chart-(\w+)"[^>]*><svg[^>]* role="img"', html)
-    assert charts == ["funnel", "scripts", "sources", "tiers", "labels", "drops"]
+    assert charts == ["funnel", "scripts", "sources", "triage", "tiers", "labels", "drops"]
     assert html.count("<style>:where(.plot-d6a7b5)") == len(charts)
 
 
@@ -133,7 +139,62 @@ def test_hostile_text_does_nothing(dom, small):
 
 
 def test_a_thousand_labels(dom, large):
-    assert len(language_rows(dom(large, "languages"))) == 1_000
+    html = dom(large, "languages")
+    assert len(rows_of(html)) == 1_000
+    assert len(rows_of(html, "triage")) == 750
+
+
+def test_cells_and_their_samples(dom, triaged, hostile):
+    rows = rows_of(dom(triaged, "triage"), "triage")
+    assert rows[0][:10] == [
+        "1", "web",
+        '<code>swh_Latn</code><small class="beside">Swahili (individual language)</small>',
+        '<code>fra_Latn</code><small class="beside">French</small>', "<code>Latn</code>",
+        "contradicted", "6", "50.0%", "13", "1",
+    ]  # fmt: skip
+    first = '<blockquote dir="auto" lang="fra-Latn">'
+    assert rows[0][10].startswith(first + escape(hostile, quote=False))
+    assert "<summary>2 more</summary>" in rows[0][10]
+    assert rows[1][10] == '<blockquote dir="auto" lang="urd-Arab">نص</blockquote>'
+    assert rows[3][2:4] == ['–<small class="beside"></small>'] * 2
+
+
+@pytest.mark.parametrize(
+    ("address", "ranks"),
+    [
+        ("triage?q=urdu", ["2"]),
+        ("triage?q=bible+french", ["3"]),
+        ("triage?q=unknown+code", ["6"]),
+        ("triage?sort=-documents", ["7", "1", "8", "2", "3", "4", "5", "6"]),
+        ("triage?q=nothing", []),
+    ],
+)
+def test_address_searches_and_sorts_cells(dom, triaged, address, ranks):
+    html = dom(triaged, address)
+    assert re.findall(r'<section class="view current" id="(\w+)"', html) == ["triage"]
+    assert [row[0] for row in rows_of(html, "triage")] == ranks
+
+
+CSV_OF_CELLS = """
+window.addEventListener("load", async () => {
+  let csv;
+  URL.createObjectURL = (blob) => ((csv = blob.text()), "data:,");
+  Element.prototype.click = () => {};
+  document.getElementById("triage-csv").dispatchEvent(new Event("click"));
+  document.body.dataset.seen = JSON.stringify(await csv);
+});
+"""
+
+
+def test_cells_as_csv(dom, triaged, tmp_path):
+    seen = seen_by(CSV_OF_CELLS, triaged, dom, tmp_path).split("\r\n")
+    assert seen[0] == (
+        "rank,source,declared,identified,script,verdict,documents,share,words,dropped,"
+        "declared_name,identified_name,samples"
+    )
+    assert len(seen) == 1 + 8 + 1
+    assert seen[2] == "2,web,arb_Arab,urd_Arab,Arab,contradicted,1,1,1,0,Standard Arabic,Urdu,نص"
+    assert seen[1].endswith(' | mot 3 | mot 2"')
 
 
 ACTIONS = """
@@ -172,14 +233,19 @@ window.addEventListener("load", async () => {
 """
 
 
-def test_controls_change_the_page_and_its_address(dom, small, tmp_path):
-    with open(f"{small}/report.html", encoding="utf-8") as file:
+def seen_by(script, root, dom, folder):
+    """What a script in the page of a run notes in the body's `data-seen`."""
+    with open(f"{root}/report.html", encoding="utf-8") as file:
         html = file.read()
-    digest = base64.b64encode(hashlib.sha256(ACTIONS.encode()).digest()).decode()
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     html = html.replace("script-src ", f"script-src &#39;sha256-{digest}&#39; ", 1)
-    html = html.replace("</body>", f"<script>{ACTIONS}</script></body>")
-    (tmp_path / "report.html").write_text(html, encoding="utf-8")
-    seen = re.search(r'data-seen="(.*?)"', dom(tmp_path))[1]
+    html = html.replace("</body>", f"<script>{script}</script></body>")
+    (folder / "report.html").write_text(html, encoding="utf-8")
+    return json.loads(unescape(re.search(r'data-seen="(.*?)"', dom(folder))[1]))
+
+
+def test_controls_change_the_page_and_its_address(dom, small, tmp_path):
+    seen = seen_by(ACTIONS, small, dom, tmp_path)
     header = (
         "label,name,script,category,tier,rate,documents,words,bytes,"
         "sampled_words,sampled_share,duplicates_share,dropped_share"
@@ -188,7 +254,7 @@ def test_controls_change_the_page_and_its_address(dom, small, tmp_path):
         "swh_Latn,Swahili (individual language),Latn,monolingual,large,0.5,110,2390,12000,"
         "1100,0.270936,0.0833333,0.0769231"
     )
-    assert json.loads(unescape(seen)) == [
+    assert seen == [
         "#languages?sort=name",
         "zho_Hans",
         "#languages?sort=-name",
@@ -213,5 +279,5 @@ def test_a_violation_of_the_policy_would_be_seen(dom, small, tmp_path):
 def test_a_run_that_kept_nothing_is_shown(dom, empty_run):
     build_report(empty_run)
     html = dom(empty_run)
-    assert language_rows(html) == []
+    assert rows_of(html) == []
     assert "Nothing was drawn." in html

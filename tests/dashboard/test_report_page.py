@@ -75,6 +75,7 @@ def test_files_are_written_as_listed(small_run, html):
     assert [entry.path for entry in entries] == [
         "statistics/documents.parquet",
         "statistics/rejected.parquet",
+        "statistics/triage.parquet",
         "statistics/summary.json",
         "report.html",
     ]

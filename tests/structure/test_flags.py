@@ -9,8 +9,20 @@ FLAGS = {
     "check": {"recipe"},
     "run": {"recipe", "--out", "--workers"},
     "report": {"out", "--rebuild"},
+    "inspect": {"out", "--label", "--reason", "--source", "--limit"},
     "schema": set(),
+    "lid thresholds": {"out"},
+    "lid train": {"corpus", "--out"},
 }
+
+
+def commands(group, path=()):  # type: ignore[no-untyped-def]
+    """Every command with its parameters; those of a group within go by both names."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from commands(command, (*path, name))
+        else:
+            yield " ".join((*path, name)), command.params
 
 
 def test_flags_are_these() -> None:
@@ -18,12 +30,12 @@ def test_flags_are_these() -> None:
     found = {
         name: {
             option
-            for parameter in command.params
+            for parameter in params
             for option in (
                 parameter.opts if parameter.param_type_name == "option" else [parameter.name]
             )
         }
-        for name, command in group.commands.items()  # type: ignore[attr-defined]
+        for name, params in commands(group)
     }
     assert found == FLAGS
     assert {option for p in group.params for option in p.opts} == {"--version"}

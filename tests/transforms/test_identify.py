@@ -1,13 +1,18 @@
 """Language identification: verdicts, policies, and models on real text."""
 
+import re
+
 import pyarrow as pa
 import pytest
 
+from glotmill.language_registry import accepts, language, resolve
+from glotmill.language_registry.languages import replaced_codes
 from glotmill.schemas import recipe
 from glotmill.schemas.recipe import Recipe
 from glotmill.schemas.tables import VERDICTS
 from glotmill.transforms.decide import DecideDrops, drop_rules
-from glotmill.transforms.identify import IdentifyLanguage, candidate_label, declared_label
+from glotmill.transforms.identify import IdentifyLanguage, declared_label
+from glotmill.transforms.lid_candidates import candidate_label
 from glotmill.transforms.measure import MeasureText
 from glotmill.transforms.models.fasttext_model import BUILTIN, FastTextModel
 
@@ -243,3 +248,115 @@ def test_rows_do_not_depend_on_the_batch(articles):
 
 def test_an_empty_batch():
     assert identified([]) == []
+
+
+class Answer:
+    """A stand-in for a model that gives one answer to every text, as GlotLID would label it."""
+
+    family = "glotlid"
+
+    def __init__(self, *labels):
+        self.labels = labels
+
+    def predict(self, text, k):
+        found = [(1.0 / (place + 1), raw) for place, raw in enumerate(self.labels)]
+        return found[:k]
+
+
+def verdict_of(answers, code, script, **options):
+    stage = IdentifyLanguage(recipe.Identify(**options))
+    stage.use(Answer(*answers))
+    return stage.identify("a" * 100, code, script, 100)
+
+
+def test_labels_far_down_the_list_are_found():
+    others = [f"{code}_Cyrl" for code in ("rus", "ukr", "bul", "mkd", "kaz", "tat", "bak")]
+    found = verdict_of([*others, "swh_Latn"], None, "Latn", threshold=0.1)
+    assert (found.identified_label, found.identified_score) == ("swh_Latn", 1 / 8)
+    assert verdict_of(others, None, "Latn").identified_label is None
+
+
+def test_all_labels_of_a_model_are_given():
+    """fastText leaves out what is less likely than 1e-5, however many are asked for."""
+    model = FastTextModel(BUILTIN)
+    found = model.predict(ENGLISH * 6, None)
+    assert len(found) == len(set(found)) == 176
+    assert sum(score for score, _ in found) == pytest.approx(1, abs=0.01)
+    assert found[:5] == model.predict(ENGLISH * 6, 5)
+
+
+def test_text_in_a_script_of_one_language(articles):
+    """Javanese in its own script: the model has never seen it, but nothing else is written so."""
+    found = verdict_of(["eng_Latn", "rus_Cyrl", "jav_Java"], "jav", "Java")
+    assert (found.identified_label, found.verdict) == ("jav_Java", "confirmed")
+
+
+def test_a_script_that_the_model_names_counts():
+    """Georgian is not written in Latin script, yet this model was trained on such text."""
+    assert candidate_label("glotlid", "kat_Latn", "Latn") == "kat_Latn"
+    assert candidate_label("glotlid", "kat", "Latn") is None
+
+
+def test_labels_that_say_what_a_text_is_not():
+    assert candidate_label("glotlid", "und_Mong", "Mong") is None
+    noise = verdict_of(["zxx_Latn", "eng_Latn"], None, "Latn")
+    assert (noise.verdict, noise.label) == ("unidentified", "und_Latn")
+    assert verdict_of(["zxx_Latn", "eng_Latn"], "eng", "Latn").verdict == "contradicted"
+
+
+@pytest.mark.parametrize(
+    ("thresholds", "verdict"),
+    [
+        ({}, "unsure"),
+        ({"swh_Latn": 0.3}, "contradicted"),
+        ({"swa_Latn": 0.3}, "contradicted"),
+        ({"swa_Latn": 0.3, "swh_Latn": 0.4}, "unsure"),
+        ({"swa_Arab": 0.3, "eng_Latn": 0.3}, "unsure"),
+    ],
+)
+def test_thresholds_by_label(thresholds, verdict):
+    answers = ["rus_Cyrl", "ukr_Cyrl", "swh_Latn", "eng_Latn"]  # Swahili gets a third
+    found = verdict_of(answers, "eng", "Latn", threshold=0.5, thresholds=thresholds)
+    assert (found.identified_label, found.verdict) == ("swh_Latn", verdict)
+
+
+@pytest.mark.parametrize(
+    ("key", "message"),
+    [
+        ("swahilli_Latn", "unknown language code 'swahilli'"),
+        ("sr", "'sr' names no script; write a label such as 'srp_Cyrl'"),
+        ("jpn_Japn", "'jpn_Jpan' is listed twice"),
+    ],
+)
+def test_thresholds_of_labels_that_are_none(key, message):
+    with pytest.raises(ValueError) as caught:
+        recipe.Identify(thresholds={"jpn_Jpan": 0.4, key: 0.3})
+    assert message in str(caught.value)
+    assert recipe.Identify(thresholds={"zho-Hant": 0.3}).thresholds == {"zho_Hant": 0.3}
+
+
+@pytest.mark.data
+def test_no_label_of_mala_is_contradicted_by_a_member_or_an_alias(data_folder):
+    """GlotLID has individual codes, MaLA has macrolanguages, or the other way round."""
+    content = (data_folder / "published" / "mala_monolingual_counts.csv").read_text()
+    labels = re.findall(r"\b[a-z]{3}_[A-Z][a-z]{3}\b", content)
+    assert len(set(labels)) == 939
+    answers = 0
+    for label in labels:
+        script = label[4:]
+        known = language(label[:3])
+        same = {label[:3], known.iso639_3, *known.members, *replaced_codes_of(known.iso639_3)}
+        if known.macrolanguage and known.scope != "special":
+            same.add(known.macrolanguage)
+        for answer in sorted({f"{code}_{script}" for code in same} | set(accepts(label))):
+            recognised = resolve(answer).script
+            found = verdict_of([answer], label, recognised, threshold=0.0)
+            # MaLA has two labels of no language, which nothing confirms.
+            wanted = "unverifiable" if label.startswith("zxx") else "confirmed"
+            assert found.verdict == wanted, (label, answer)
+            answers += 1
+    assert answers > 3_000
+
+
+def replaced_codes_of(code):
+    return [old for old, new in replaced_codes().items() if new == code]

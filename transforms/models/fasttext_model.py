@@ -16,6 +16,9 @@ from glotmill.transforms.models.fasttext_file import has_magic, is_whole
 
 BUILTIN = "builtin"
 _BUILTIN_FILE = "lid.176.ftz"
+# fastText adds 1e-5 to the least probability asked for before it takes the logarithm, so that a
+# model with a hierarchical softmax leaves out labels that are less likely. This takes it off.
+_ANY = -1e-5
 
 
 class ModelError(Exception):
@@ -54,14 +57,15 @@ class FastTextModel:
             )
         self.family = _family(self.labels)
 
-    def predict(self, text: str, k: int) -> list[tuple[float, str]]:
-        """The k likeliest labels with their probabilities, likeliest first.
+    def predict(self, text: str, k: int | None) -> list[tuple[float, str]]:
+        """The k likeliest labels with their probabilities, likeliest first; all where k is None.
 
         fastText judges one line, so line ends become blanks. The method behind its own
         `predict` is called: that one breaks under numpy 2, its batch form gives wrong numbers.
         """
         line = text.replace("\n", " ") + "\n"
-        found = self._model.f.predict(line, k, 0.0, "strict")
+        count, least = (len(self.labels), _ANY) if k is None else (k, 0.0)
+        found = self._model.f.predict(line, count, least, "strict")
         return [(min(probability, 1.0), _bare(label)) for probability, label in found]
 
 
