@@ -94,6 +94,7 @@ REASONS: dict[str, str] = {
     "too_long": "More characters than filters.max_characters.",
     "unknown_language_code": "The source declares a code that the registry cannot resolve.",
     "no_letters": "The text has no letters, so neither script nor language can be told.",
+    "mixed_languages": "Fewer of its sentences confirm its label than identify.min_consistency.",
     "mixed_scripts": "The main script has a smaller share of the letters than script.min_share.",
     "repeated_lines": "Lines that stood there before: over filters.max_repeated_line_share.",
     "repeated_ngrams": "5-grams of words that repeat: over filters.max_repeated_ngram_share.",

@@ -153,6 +153,8 @@ class Identify(Model):
     """Least confidence that counts."""
     thresholds: dict[str, Share] = Field(default_factory=dict)
     """Least confidence by identified label, as in `{swa_Latn: 0.3}`."""
+    min_consistency: Share = 0.0
+    """Least share of sentences that confirm the label; 0 does not judge sentences at all."""
     on_mismatch: Literal["keep", "relabel", "drop"] = "keep"
     """What to do where the model names another language than the source declares."""
     on_unidentified: Literal["keep", "drop"] = "drop"

@@ -71,6 +71,9 @@ VERDICTS = (
     "unidentified",  # nothing was declared and the identifier is unsure
 )
 
+#: Added where the recipe asks for it: the share of sentences that confirm the label.
+SENTENCE_CONSISTENCY = pa.field("sentence_consistency", pa.float32())
+
 DROP_REASON = pa.field("drop_reason", pa.string())
 
 #: One row a kept document; the row number is half of its identity.

@@ -61,6 +61,9 @@ def drop_rules(options: recipe.Recipe, source: recipe.Source) -> list[Rule]:
             _share(filters.max_repeated_ngram_share),
         ),
     ]
+    if options.identify.enabled and options.identify.min_consistency > 0:
+        least = pa.scalar(options.identify.min_consistency, pa.float32())
+        rules.append(_rule("mixed_languages", "sentence_consistency", pc.less, least))
     if options.identify.on_mismatch == "drop":
         rules.append(_rule("language_mismatch", "verdict", pc.equal, "contradicted"))
     if options.identify.on_unidentified == "drop":
@@ -106,5 +109,6 @@ class DecideDrops:
         given = DROP_REASON.name in batch.schema.names
         reason = batch.column(DROP_REASON.name) if given else pa.nulls(batch.num_rows, pa.string())
         for rule in reversed(self._rules):
-            reason = pc.if_else(rule.applies(batch), pa.scalar(rule.reason), reason)
+            applies = pc.fill_null(rule.applies(batch), False)
+            reason = pc.if_else(applies, pa.scalar(rule.reason), reason)
         return with_columns(batch, [DROP_REASON], [reason])

@@ -44,6 +44,7 @@ from glotmill.transforms.readers import (
     WrongColumnType,
     read_slice,
 )
+from glotmill.transforms.sentences import JudgeSentences
 from glotmill.transforms.statistics import merge, summarise
 from glotmill.transforms.tables import TableWriter, write_table
 
@@ -85,12 +86,17 @@ def annotators(recipe: recipes.Recipe, source: recipes.Source) -> list[Annotator
         *(make_annotator(stage) for stage in recipe.stages),
         MeasureText(),
         IdentifyLanguage(recipe.identify),
+        *([JudgeSentences(recipe.identify)] if _judges_sentences(recipe.identify) else []),
         HashContent(),
         *(make_filter(stage) for stage in recipe.filters.custom),
         DecideDrops(drop_rules(recipe, source)),
     ]
     chained_schema(RECORDS, chain)
     return chain
+
+
+def _judges_sentences(options: recipes.Identify) -> bool:
+    return options.enabled and options.min_consistency > 0
 
 
 def documents_schema(recipe: recipes.Recipe) -> pa.Schema:
