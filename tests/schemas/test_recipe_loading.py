@@ -231,7 +231,8 @@ normalise: {unicode: none, ftfy: false, whitespace: false, control_characters: f
 stages: [{name: s, options: {a: [1, {b: null}]}}]
 script: {min_share: 0.3}
 identify: {enabled: true, model: m, sample_characters: 60, min_letters: 0, threshold: 1,
-           min_consistency: 0.5, thresholds: {swa_Latn: 0.3}, on_mismatch: drop, on_unidentified: keep}
+           min_consistency: 0.5, thresholds: {swa_Latn: 0.3}, on_mismatch: drop,
+           on_unidentified: keep}
 filters: {min_characters: 0, max_characters: 9, max_repeated_line_share: 0,
           max_repeated_ngram_share: 1, custom: [{name: f}]}
 deduplicate: {exact: false, scope: all}
