@@ -9,6 +9,7 @@ import json
 import logging
 import signal
 import sys
+import threading
 import traceback
 import webbrowser
 from collections.abc import Callable
@@ -206,6 +207,8 @@ def _note_interrupts() -> list[int]:
 
     def note(number: int, _frame: object) -> None:
         seen.append(number)
+        # Threads of the engine that fail because the run was stopped have nothing to tell.
+        threading.excepthook = lambda _args: None
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGINT, note)

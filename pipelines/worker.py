@@ -1,18 +1,31 @@
-"""A worker process of the local engine: Beam's own, without its remarks at start.
-
-Importing Beam logs warnings about optional packages to the user's terminal, from every worker.
-"""
+"""A worker process of the local engine: Beam's own, quiet at its start and at its end."""
 
 import logging
+import os
+import signal
 import sys
+import traceback
 
 
 def main() -> None:
-    """Runs Beam's worker until the runner has no more work."""
+    """Runs Beam's worker until the runner has no more work, or is gone."""
+    # Ctrl-C reaches every process of the terminal; the runner stops its workers itself.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Importing Beam logs warnings about optional packages, from every worker.
     logging.disable(logging.WARNING)
     from apache_beam.runners.worker import sdk_worker_main
 
-    sdk_worker_main.main(sys.argv)
+    code = 0
+    try:
+        sdk_worker_main.main(sys.argv)
+    except Exception:
+        traceback.print_exc()
+        code = 1
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Beam's threads may still be in native code: an interpreter that winds down under them
+    # aborts now and then ("PyGILState_Release: thread state must be current").
+    os._exit(code)
 
 
 if __name__ == "__main__":
