@@ -333,6 +333,23 @@ def flag_runs() -> list[Row]:
     return runs(values, lambda value: f"{value:X}")
 
 
+def fold_rows() -> list[Row]:
+    """Returns every letter that differs from another in case only, and what it folds to.
+
+    That is the first small letter among those that ``regex`` matches without regard to case.
+    The letters i with and without a dot are left apart, as Turkish tells them apart.
+    """
+    regex = importlib.import_module("regex")
+    everything = "".join(map(chr, range(NUM_CODE_POINTS)))
+    cased = "".join(regex.findall(r"[\p{Lu}\p{Lt}\p{Ll}]", everything))
+    rows = {("I", "i")}
+    for capital in regex.findall(r"[\p{Lu}\p{Lt}--[I\u0130]]", everything, flags=regex.V1):
+        same = regex.findall(f"(?i){capital}", cased)
+        folded = min((char for char in same if regex.match(r"\p{Ll}", char)), default=capital)
+        rows |= {(char, folded) for char in same if char != folded}
+    return [(f"{ord(char):X}", f"{ord(folded):X}") for char, folded in sorted(rows)]
+
+
 # --- Everything ----------------------------------------------------------------------------------
 
 
@@ -365,6 +382,7 @@ def build(folder: Path) -> None:
     write_table(folder / "scripts.tsv", ("code", "name"), script_rows())
     write_table(folder / "script_runs.tsv", ("start", "script"), script_runs())
     write_table(folder / "flag_runs.tsv", ("start", "flags"), flag_runs())
+    write_table(folder / "case_folds.tsv", ("code_point", "folded"), fold_rows())
     write_table(folder / "sources.tsv", ("source", "version"), source_rows())
 
 

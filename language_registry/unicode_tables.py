@@ -95,6 +95,20 @@ def category_flags() -> npt.NDArray[np.uint16]:
     return _spread(lines, values)
 
 
+@lru_cache(maxsize=1)
+def folded_case() -> npt.NDArray[np.uint32]:
+    """Returns the code point that each one folds to when case is ignored, shape ``(0x110000,)``.
+
+    >>> "".join(map(chr, folded_case()[[ord(char) for char in "ÉΣДİ"]]))
+    'éςдİ'
+    """
+    table = np.arange(NUM_CODE_POINTS, dtype=np.uint32)
+    for code_point, folded in read_lines("case_folds")[1:]:
+        table[int(code_point, 16)] = int(folded, 16)
+    table.setflags(write=False)
+    return table
+
+
 def unicode_version() -> str:
     """Returns the version of Unicode that the tables hold.
 

@@ -6,12 +6,14 @@ from collections.abc import Iterable, Mapping
 
 import apache_beam as beam
 
+from glotmill.schemas import recipe
 from glotmill.schemas.lock import Lock, Unit
-from glotmill.transforms.deduplicate import RemoveExactDuplicates
+from glotmill.transforms.deduplicate import RemoveDuplicates, WriteDuplicateEdges
 from glotmill.transforms.ingest import IngestUnits
 from glotmill.transforms.mix import WriteShards
 from glotmill.transforms.plan import Group
 from glotmill.transforms.split import FindThresholds
+from glotmill.transforms.stars import EdgeFiles
 
 
 def ingest(pipeline: beam.Pipeline, lock: Lock, units: Iterable[Unit], root: str) -> object:
@@ -24,13 +26,38 @@ def ingest(pipeline: beam.Pipeline, lock: Lock, units: Iterable[Unit], root: str
     )
 
 
-def deduplicate(pipeline: beam.Pipeline, lock: Lock, root: str) -> object:
-    """Content hashes to removal lists."""
+def deduplicate(
+    pipeline: beam.Pipeline,
+    options: recipe.Deduplicate,
+    root: str,
+    ordinals: Iterable[int],
+    by_label: Mapping[str, int],
+    num_documents: int,
+    connected: EdgeFiles | None = None,
+) -> object:
+    """Content hashes and band keys to removal lists."""
     return (
         pipeline
-        | _ordinals(lock)
+        | "Units" >> beam.Create(ordinals, reshuffle=False)
         | "Spread" >> beam.Reshuffle()
-        | "Deduplicate" >> RemoveExactDuplicates(root, lock.recipe.deduplicate.scope)
+        | "Deduplicate" >> RemoveDuplicates(root, options, by_label, num_documents, connected)
+    )
+
+
+def duplicate_edges(
+    pipeline: beam.Pipeline,
+    options: recipe.Deduplicate,
+    root: str,
+    ordinals: Iterable[int],
+    num_documents: int,
+    folder: str,
+) -> object:
+    """Content hashes and band keys to files of edges, for corpora too large for one worker."""
+    return (
+        pipeline
+        | "Units" >> beam.Create(ordinals, reshuffle=False)
+        | "Spread" >> beam.Reshuffle()
+        | "FindDuplicates" >> WriteDuplicateEdges(root, options, num_documents, folder)
     )
 
 

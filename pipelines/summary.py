@@ -20,9 +20,9 @@ def print_summary(console: Console, root: str, manifests: Manifests) -> None:
     table.add_column(justify="right")
     table.add_row("read", f"{ingest['read']:,}")
     table.add_row("rejected (unreadable records)", f"{ingest['rejected']:,}")
-    for reason, count in _reasons(root, manifests):
-        table.add_row(f"dropped: {reason.replace('_', ' ')}", f"{count:,}")
-    table.add_row("removed as exact duplicates", f"{removed:,}")
+    for stage, what in (("ingest", "dropped"), ("deduplicate", "removed")):
+        for reason, count in _reasons(root, stage, manifests):
+            table.add_row(f"{what}: {reason.replace('_', ' ')}", f"{count:,}")
     table.add_row("left to draw from", f"{ingest['kept'] - removed:,}")
     table.add_row("drawn for training (with repeats)", f"{mix.counts['train']:,}")
     table.add_row("held out for validation", f"{mix.counts['validation']:,}")
@@ -38,10 +38,10 @@ def print_summary(console: Console, root: str, manifests: Manifests) -> None:
         console.print(f"rejected records with their reasons: {root}/ingest/rejected")
 
 
-def _reasons(root: str, manifests: Manifests) -> list[tuple[str, int]]:
-    """Drop reasons of ingest, the most frequent first."""
+def _reasons(root: str, stage: str, manifests: Manifests) -> list[tuple[str, int]]:
+    """Drop reasons of a stage, the most frequent first."""
     counts: dict[str, int] = {}
-    statistics = statistics_of(root, "ingest", manifests["ingest"].files)
+    statistics = statistics_of(root, stage, manifests[stage].files)
     for row in statistics.select(["outcome", "reason", "num_documents"]).to_pylist():
         if row["outcome"] == "dropped":
             counts[row["reason"]] = counts.get(row["reason"], 0) + row["num_documents"]

@@ -22,7 +22,7 @@ from glotmill.transforms.readers import probe, split_file
 from glotmill.transforms.readers.errors import MissingColumn, ProbeError, WrongColumnType
 
 #: Raised by one whenever ingest gives other output for the same recipe and input.
-INGEST_VERSION = 2
+INGEST_VERSION = 3
 
 _FORMATS: dict[str, FileFormat] = {
     ".jsonl": "jsonl",
@@ -181,12 +181,21 @@ def _ingest_part(recipe: Recipe) -> dict[str, object]:
         "recipe": recipe.model_dump(
             mode="json", include={"normalise", "stages", "script", "identify", "filters"}
         ),
+        "near": near_key(recipe),
         "max_record_bytes": recipe.ingest.max_record_bytes,
         "model": BUILTIN if model == BUILTIN else _model_checksum(model),
         "custom": {
             stage.name: _stage_version(stage) for stage in (*recipe.stages, *recipe.filters.custom)
         },
     }
+
+
+def near_key(recipe: Recipe) -> dict[str, int] | None:
+    """What decides the band keys and sketches that ingest writes."""
+    near = recipe.deduplicate.near
+    if near is None:
+        return None
+    return near.model_dump(include={"ngram", "character_ngram", "bands", "rows"})
 
 
 def _model_checksum(model: str) -> str:

@@ -68,10 +68,12 @@ class Lock(_Frozen):
 
 
 _ROW_BITS = 32
+# Ordinals from here on are units of other corpora, which a run is deduplicated against.
+_FOREIGN_BITS = 24
 _Identity = TypeVar("_Identity", int, npt.NDArray[np.int64])
 
 
-def doc_id(ordinal: int, row: int) -> int:
+def doc_id(ordinal: int, row: _Identity) -> _Identity:
     """Identity of a row: which unit of the lock, which row of its file; signed 64 bits.
 
     >>> unit_of(doc_id(3, 17)), row_of(doc_id(3, 17))
@@ -88,6 +90,35 @@ def unit_of(identity: _Identity) -> _Identity:
 def row_of(identity: _Identity) -> _Identity:
     """Row number in the unit's file of documents, of one identity or of an array of them."""
     return identity & ((1 << _ROW_BITS) - 1)
+
+
+def foreign_ordinal(corpus: int, ordinal: int) -> int:
+    """Ordinal of a unit of another corpus among those that a run is deduplicated against.
+
+    Args:
+        corpus: its number, from 0 to 125.
+        ordinal: of the unit in that corpus.
+
+    Raises:
+        OverflowError: there are too many corpora, or units in one.
+    """
+    if not (0 <= corpus < 126 and 0 <= ordinal < 1 << _FOREIGN_BITS):
+        raise OverflowError("more than 126 corpora, or 16,777,216 units in one")
+    return (corpus + 1) << _FOREIGN_BITS | ordinal
+
+
+def split_ordinal(ordinal: int) -> tuple[int, int]:
+    """Number of the other corpus (-1 for this one) and the ordinal of the unit in it.
+
+    >>> split_ordinal(foreign_ordinal(2, 17)), split_ordinal(17)
+    ((2, 17), (-1, 17))
+    """
+    return (ordinal >> _FOREIGN_BITS) - 1, ordinal & ((1 << _FOREIGN_BITS) - 1)
+
+
+def is_foreign(identities: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """Which of the identities are of documents of other corpora."""
+    return identities >= 1 << _FOREIGN_BITS + _ROW_BITS
 
 
 def dump_lock(lock: Lock) -> bytes:

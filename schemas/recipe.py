@@ -196,13 +196,40 @@ class Filters(Model):
     """Filters of your own, from installed packages."""
 
 
+class Near(Model):
+    """Removal of near duplicates by MinHash; case and punctuation do not count."""
+
+    ngram: int = Field(5, ge=1, le=64)
+    """Words in a shingle, in scripts that put spaces between words."""
+    character_ngram: int = Field(5, ge=1, le=64)
+    """Letters, each with its marks, in a shingle of the other scripts."""
+    bands: int = Field(20, ge=1, le=256)
+    """Bands of a signature; documents that agree in one are compared."""
+    rows: int = Field(5, ge=1, le=64)
+    """Values in a band; a signature has bands times rows."""
+    verify: Literal["sketch", "jaccard", "none"] = "sketch"
+    """Compare by signatures, by all shingles of the texts, or take every shared band for true."""
+    min_similarity: Share = 0.65
+    """Least Jaccard similarity of two near duplicates."""
+    max_cluster: int = Field(10_000, ge=2)
+    """More different texts in one cluster are taken for a mistake."""
+    max_label_share: Share = 0.2
+    """So are 100 and more that are a larger share of a label's documents."""
+    on_oversized: Literal["stop", "keep", "remove"] = "stop"
+    """What to do then: stop and show samples, keep the texts, or remove them all the same."""
+
+
 class Deduplicate(Model):
     """Removal of duplicates."""
 
     exact: bool = True
     """Remove documents whose normalised text is equal."""
+    near: Near | None = None
+    """Remove near duplicates too; `near: {}` takes the defaults."""
     scope: Literal["label", "source", "category", "all"] = "label"
     """Documents are compared within one label, source, category, or everywhere."""
+    against: list[Path] = Field(default_factory=list)
+    """Outputs of earlier runs: what is in those corpora is not wanted again."""
 
 
 class Validation(Model):

@@ -71,6 +71,19 @@ VERDICTS = (
     "unidentified",  # nothing was declared and the identifier is unsure
 )
 
+
+def sketch_fields(bands: int, rows: int) -> list[pa.Field]:
+    """Columns that are added where near duplicates are to be removed."""
+    return [
+        # Shingles of the text, repeats counted; 0 where it is too short to be compared.
+        pa.field("num_shingles", pa.int32(), nullable=False),
+        # One key of 64 bits a band, little-endian.
+        pa.field("band_keys", pa.binary(8 * bands), nullable=False),
+        # The lowest byte of each value of the signature.
+        pa.field("sketch", pa.binary(bands * rows), nullable=False),
+    ]
+
+
 #: Added where the recipe asks for it: the share of sentences that confirm the label.
 SENTENCE_CONSISTENCY = pa.field("sentence_consistency", pa.float32())
 
@@ -101,6 +114,19 @@ REMOVALS = pa.schema(
         # The doc_id of the row that stays; it names the cluster.
         pa.field("cluster", pa.int64(), nullable=False),
         pa.field("cluster_size", pa.int64(), nullable=False),
+    ]
+)
+
+#: Clusters of near duplicates that are too large to be believed.
+OVERSIZED = pa.schema(
+    [
+        pa.field("cluster", pa.int64(), nullable=False),
+        pa.field("num_documents", pa.int64(), nullable=False),
+        # Different texts among them, and the share of the label's documents that these are.
+        pa.field("num_texts", pa.int64(), nullable=False),
+        pa.field("label", pa.string(), nullable=False),
+        pa.field("label_share", pa.float64(), nullable=False),
+        pa.field("samples", pa.list_(pa.string()), nullable=False),
     ]
 )
 

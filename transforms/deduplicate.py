@@ -1,12 +1,13 @@
-"""Deduplicate: find documents of equal text by their content hashes; the text is not read.
+"""Deduplicate: documents of equal text, and near duplicates where the recipe wants them gone.
 
 Packed integers travel through the engine: one element a unit and partition, not one a document.
+Equal texts are found first, and one of each takes part in the search for near duplicates. The
+edges of both make clusters; one document of a cluster stays.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Literal
+from collections.abc import Iterable, Iterator, Mapping
 
 import apache_beam as beam
 import numpy as np
@@ -15,21 +16,25 @@ import pyarrow as pa
 import xxhash
 from apache_beam import typehints
 
-from glotmill.schemas.lock import doc_id, row_of, unit_of
-from glotmill.schemas.tables import COUNTS, REMOVALS
-from glotmill.transforms.records import write_record
-from glotmill.transforms.statistics import merge, summarise
-from glotmill.transforms.tables import write_table
-from glotmill.transforms.unit_index import IndexedUnit, UnitIndex, removals_path
-
-FOLDER = "deduplicate"
-REASON = "exact_duplicate"
-Scope = Literal["label", "source", "category", "all"]
+from glotmill.schemas import recipe
+from glotmill.schemas.lock import is_foreign
+from glotmill.transforms.components import EDGE, ConnectComponents
+from glotmill.transforms.near import FindNearDuplicates, scopes_of
+from glotmill.transforms.records import temporary_folder
+from glotmill.transforms.removals import (
+    FOLDER,
+    PRIORITY_OF_OTHERS,
+    REMOVAL,
+    ChooseSurvivors,
+    WriteRemovals,
+    units_of,
+)
+from glotmill.transforms.stars import PARTITION_BYTES, EdgeFiles, ReadStars, WriteEdges
+from glotmill.transforms.unit_index import Corpora
 
 _PARTITIONS = 64
 # 128 bits of key, then what decides which row of a cluster stays.
 _KEY = np.dtype([("high", "<u8"), ("low", "<u8"), ("priority", "<i4"), ("id", "<i8")])
-_REMOVAL = np.dtype([("id", "<i8"), ("removed", "?"), ("cluster", "<i8"), ("size", "<i8")])
 
 Keys = npt.NDArray[np.void]
 
@@ -60,7 +65,7 @@ def find_duplicates(keys: Keys) -> Keys:
         keys: records of high, low, priority, id.
 
     Returns:
-        Records of id, removed, cluster (the id that stays), size; rows of unique keys are absent.
+        Records of `removals.REMOVAL`; rows of unique keys are absent.
     """
     order = np.lexsort((keys["id"], -keys["priority"], keys["low"], keys["high"]))
     keys = keys[order]
@@ -68,7 +73,8 @@ def find_duplicates(keys: Keys) -> Keys:
     new[1:] = (keys["high"][1:] != keys["high"][:-1]) | (keys["low"][1:] != keys["low"][:-1])
     first = np.flatnonzero(new)
     sizes = np.diff(first, append=len(keys))
-    found = np.zeros(len(keys), _REMOVAL)
+    found = np.zeros(len(keys), REMOVAL)
+    found["exact"] = True
     found["id"] = keys["id"]
     found["removed"] = ~new
     found["cluster"] = np.repeat(keys["id"][first], sizes)
@@ -79,16 +85,17 @@ def find_duplicates(keys: Keys) -> Keys:
 @typehints.with_input_types(int)
 @typehints.with_output_types(tuple[int, bytes])
 class _ReadKeys(beam.DoFn):
-    def __init__(self, root: str, scope: Scope) -> None:
+    def __init__(self, root: str, options: str) -> None:
         self._root = root
-        self._scope = scope
+        self._options = options
 
     def setup(self) -> None:
-        self._index = UnitIndex(self._root)
+        options = recipe.Deduplicate.model_validate_json(self._options)
+        self._scope = options.scope
+        self._corpora = Corpora(self._root, options.against)
 
     def process(self, ordinal: int) -> Iterator[tuple[int, bytes]]:
-        unit = self._index.units[ordinal]
-        parts = list(self._keys(unit))
+        parts = list(self._keys(ordinal))
         if not parts:
             return
         keys = np.concatenate(parts)
@@ -99,22 +106,16 @@ class _ReadKeys(beam.DoFn):
             if len(rows):
                 yield number, rows.tobytes()
 
-    def _keys(self, unit: IndexedUnit) -> Iterator[Keys]:
-        row = 0
-        for batch in self._index.batches(unit, ["content_hash", "label"]):
+    def _keys(self, ordinal: int) -> Iterator[Keys]:
+        unit = self._corpora.unit(ordinal)
+        for batch, ids in self._corpora.batches(ordinal, ["content_hash", "label"]):
             keys = np.zeros(batch.num_rows, _KEY)
-            halves = content_keys(batch.column("content_hash"), self._scopes(unit, batch))
+            names = scopes_of(self._scope, unit, batch)
+            halves = content_keys(batch.column("content_hash"), names)
             keys["high"], keys["low"] = halves[:, 0], halves[:, 1]
-            keys["priority"] = unit.priority
-            keys["id"] = doc_id(unit.ordinal, row) + np.arange(batch.num_rows)
-            row += batch.num_rows
+            keys["priority"] = np.where(is_foreign(ids), PRIORITY_OF_OTHERS, unit.priority)
+            keys["id"] = ids
             yield keys
-
-    def _scopes(self, unit: IndexedUnit, batch: pa.RecordBatch) -> list[str]:
-        if self._scope == "label":
-            return batch.column("label").to_pylist()
-        name = {"source": unit.source, "category": unit.category, "all": ""}[self._scope]
-        return [name] * batch.num_rows
 
 
 @typehints.with_input_types(tuple[int, Iterable[bytes]])
@@ -122,71 +123,159 @@ class _ReadKeys(beam.DoFn):
 class _FindDuplicates(beam.DoFn):
     def process(self, element: tuple[int, Iterable[bytes]]) -> Iterator[tuple[int, bytes]]:
         keys = np.frombuffer(b"".join(element[1]), _KEY)
-        found = find_duplicates(keys)
-        if not len(found):
-            return
-        found = found[np.argsort(found["id"], kind="stable")]
-        ordinals, starts = np.unique(unit_of(found["id"]), return_index=True)
-        for ordinal, rows in zip(ordinals, np.split(found, starts[1:]), strict=True):
-            yield int(ordinal), rows.tobytes()
+        yield from units_of(find_duplicates(keys))
 
 
-@typehints.with_input_types(tuple[int, Iterable[bytes]])
-@typehints.with_output_types(str)
-class _WriteRemovals(beam.DoFn):
-    def __init__(self, root: str) -> None:
+@typehints.with_input_types(int)
+@typehints.with_output_types(tuple[int, bytes])
+class FindExactDuplicates(beam.PTransform):
+    """Ordinals of units to (ordinal, packed records of `removals.REMOVAL`)."""
+
+    def __init__(self, root: str, options: recipe.Deduplicate) -> None:
+        super().__init__()
         self._root = root
+        self._options = options.model_dump_json()
 
-    def setup(self) -> None:
-        self._index = UnitIndex(self._root)
-
-    def process(self, element: tuple[int, Iterable[bytes]]) -> Iterator[str]:
-        unit = self._index.units[element[0]]
-        found = np.frombuffer(b"".join(element[1]), _REMOVAL)
-        found = found[np.argsort(found["id"])]
-        table = pa.table(
-            {
-                "row": row_of(found["id"]),
-                "removed": found["removed"],
-                "reason": pa.repeat(REASON, len(found)),
-                "cluster": found["cluster"],
-                "cluster_size": found["size"],
-            },
-            schema=REMOVALS,
+    def expand(self, ordinals: beam.PCollection) -> beam.PCollection:
+        """Reads keys, groups them, finds duplicates."""
+        return (
+            ordinals
+            | "ReadKeys" >> beam.ParDo(_ReadKeys(self._root, self._options))
+            | "GroupKeys" >> beam.GroupByKey()
+            | "FindDuplicates" >> beam.ParDo(_FindDuplicates())
         )
-        entry = write_table(self._root, removals_path(unit.key), table)
-        removed = row_of(found["id"][found["removed"]])
-        path = f"{FOLDER}/statistics/{unit.key}.parquet"
-        statistics = write_table(self._root, path, self._statistics(unit, removed))
-        yield write_record(self._root, FOLDER, unit.key, [entry, statistics])
 
-    def _statistics(self, unit: IndexedUnit, removed: npt.NDArray[np.int64]) -> pa.Table:
-        columns = [
-            "source", "declared_label", "identified_label", "verdict", "script", "label", *COUNTS
-        ]  # fmt: skip
-        schema_and_rows = list(self._index.batches(unit, columns))
-        table = pa.Table.from_batches(schema_and_rows).take(pa.array(removed))
-        constants = {"stage": FOLDER, "outcome": "dropped", "reason": REASON}
-        return merge([summarise(table, constants)])
+
+def _removed(element: tuple[int, bytes]) -> tuple[int, bytes]:
+    """Ids of the documents of a unit that have an equal that stays."""
+    found = np.frombuffer(element[1], REMOVAL)
+    return element[0], found["id"][found["removed"]].tobytes()
+
+
+def _edges_to_equals(element: tuple[int, bytes]) -> bytes:
+    found = np.frombuffer(element[1], REMOVAL)
+    found = found[found["removed"]]
+    edges = np.empty(len(found), EDGE)
+    edges["a"], edges["b"] = found["cluster"], found["id"]
+    return edges.tobytes()
+
+
+def _with_nothing(ordinal: int) -> tuple[int, bytes]:
+    return ordinal, b""
+
+
+@typehints.with_output_types(bytes)
+class FindEdges(beam.PTransform):
+    """Ordinals of units to edges between equal and between similar documents.
+
+    Input: the ordinals, and what `FindExactDuplicates` makes of them.
+    Output: packed records of `components.EDGE`.
+    """
+
+    def __init__(self, root: str, options: recipe.Deduplicate, num_documents: int) -> None:
+        super().__init__()
+        self._find = FindNearDuplicates(
+            root, options, num_documents, f"{temporary_folder(root, FOLDER)}/exchange"
+        )
+
+    def expand(self, inputs: tuple[beam.PCollection, beam.PCollection]) -> beam.PCollection:
+        """Compares what exact deduplication leaves."""
+        ordinals, exact = inputs
+        packed = tuple[int, bytes]
+        units = ordinals | "AllUnits" >> beam.Map(_with_nothing).with_output_types(packed)
+        removed = exact | "Removed" >> beam.Map(_removed).with_output_types(packed)
+        near = (
+            (units, removed)
+            | "WithRemoved" >> beam.Flatten()
+            | "GroupByUnit" >> beam.GroupByKey()
+            | "FindNearDuplicates" >> self._find
+        )
+        equal = exact | "EdgesToEquals" >> beam.Map(_edges_to_equals).with_output_types(bytes)
+        return (near, equal) | "Edges" >> beam.Flatten()
 
 
 @typehints.with_input_types(int)
 @typehints.with_output_types(str)
-class RemoveExactDuplicates(beam.PTransform):
-    """Ordinals of units to removal lists, one file for each unit that has equals elsewhere."""
+class RemoveDuplicates(beam.PTransform):
+    """Ordinals of units to removal lists, one file for each unit that has duplicates elsewhere."""
 
-    def __init__(self, root: str, scope: Scope) -> None:
+    def __init__(
+        self,
+        root: str,
+        options: recipe.Deduplicate,
+        documents_by_label: Mapping[str, int],
+        num_documents: int = 0,
+        connected: EdgeFiles | None = None,
+    ) -> None:
+        """Takes what there is to know.
+
+        Args:
+            root: the output directory.
+            options: of the recipe.
+            documents_by_label: how many documents each label has.
+            num_documents: those of other corpora too; it decides how finely keys are partitioned.
+            connected: stars of the edges that `WriteDuplicateEdges` wrote; None has them found
+                here, with all components in one worker.
+        """
         super().__init__()
         self._root = root
-        self._scope = scope
+        self._options = options
+        self._documents_by_label = dict(documents_by_label)
+        self._num_documents = num_documents
+        self._connected = connected
 
     def expand(self, ordinals: beam.PCollection) -> beam.PCollection:
-        """Reads keys, groups them, finds duplicates, groups them by unit, writes."""
+        """Finds equal and similar documents, chooses which stay, writes."""
+        found = exact = _equals(ordinals, self._root, self._options)
+        if self._options.near is not None:
+            nodes = self._read_nodes(ordinals) if self._connected else self._nodes(ordinals, exact)
+            found = (nodes, exact) | "Choose" >> ChooseSurvivors(
+                self._root, self._options, self._documents_by_label
+            )
+        return found | "Write" >> WriteRemovals(self._root)
+
+    def _nodes(self, ordinals: beam.PCollection, exact: beam.PCollection) -> beam.PCollection:
+        edges = (ordinals, exact) | FindEdges(self._root, self._options, self._num_documents)
+        return edges | "Connect" >> ConnectComponents()
+
+    def _read_nodes(self, ordinals: beam.PCollection) -> beam.PCollection:
+        assert self._connected is not None  # noqa: S101  asked by the caller
+        folder = f"{temporary_folder(self._root, FOLDER)}/exchange/nodes"
+        num_partitions = self._connected.num_partitions(PARTITION_BYTES)
+        paths = beam.Create(self._connected.paths, reshuffle=False).with_output_types(str)
         return (
-            ordinals
-            | "ReadKeys" >> beam.ParDo(_ReadKeys(self._root, self._scope))
-            | "GroupKeys" >> beam.GroupByKey()
-            | "FindDuplicates" >> beam.ParDo(_FindDuplicates())
-            | "GroupByUnit" >> beam.GroupByKey()
-            | "WriteRemovals" >> beam.ParDo(_WriteRemovals(self._root))
+            ordinals.pipeline
+            | "Stars" >> paths
+            | "SpreadStars" >> beam.Reshuffle()
+            | "ReadStars" >> ReadStars(folder, num_partitions)
         )
+
+
+def _equals(ordinals: beam.PCollection, root: str, options: recipe.Deduplicate) -> beam.PCollection:
+    """Documents of equal text, by unit; nothing where they are not looked for."""
+    if options.exact:
+        return ordinals | "Exact" >> FindExactDuplicates(root, options)
+    nothing = beam.Create([], reshuffle=False).with_output_types(tuple[int, bytes])
+    return ordinals.pipeline | "NoExact" >> nothing
+
+
+@typehints.with_input_types(int)
+@typehints.with_output_types(str)
+class WriteDuplicateEdges(beam.PTransform):
+    """Ordinals of units to files of the edges between their equal and similar documents."""
+
+    def __init__(
+        self, root: str, options: recipe.Deduplicate, num_documents: int, folder: str
+    ) -> None:
+        """Takes the output directory, the options, the documents in all, the files' folder."""
+        super().__init__()
+        self._root = root
+        self._options = options
+        self._num_documents = num_documents
+        self._folder = folder
+
+    def expand(self, ordinals: beam.PCollection) -> beam.PCollection:
+        """Finds edges, writes them."""
+        exact = _equals(ordinals, self._root, self._options)
+        edges = (ordinals, exact) | FindEdges(self._root, self._options, self._num_documents)
+        return edges | "WriteEdges" >> WriteEdges(self._folder)

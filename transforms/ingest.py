@@ -84,7 +84,7 @@ def annotators(recipe: recipes.Recipe, source: recipes.Source) -> list[Annotator
             recipe.normalise, strip_markup=source.strip_markup, code=source.category == "code"
         ),
         *(make_annotator(stage) for stage in recipe.stages),
-        MeasureText(),
+        MeasureText(recipe.deduplicate.near),
         IdentifyLanguage(recipe.identify),
         *([JudgeSentences(recipe.identify)] if _judges_sentences(recipe.identify) else []),
         HashContent(),

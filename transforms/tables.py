@@ -21,7 +21,9 @@ _COMPRESSION_LEVEL = 3
 # A row group ends early where its texts are long, so that memory stays bounded.
 _ROW_GROUP_BYTES = 64 * 2**20
 # The text itself, hashes and addresses gain nothing from a dictionary; the rest repeats.
-_NO_DICTIONARY = frozenset({"text", "content_hash", "excerpt", "url", "external_id"})
+_NO_DICTIONARY = frozenset(
+    {"text", "content_hash", "excerpt", "url", "external_id", "band_keys", "sketch"}
+)
 
 
 class TableWriter:
@@ -125,7 +127,9 @@ def _row_bytes(batch: pa.RecordBatch) -> npt.NDArray[np.int64]:
     """Size of each row, about: its texts, and eight bytes for each column."""
     sizes = np.full(batch.num_rows, 8 * batch.num_columns, np.int64)
     for column in batch.columns:
-        if pa.types.is_string(column.type) or pa.types.is_binary(column.type):
+        if pa.types.is_fixed_size_binary(column.type):
+            sizes += column.type.byte_width
+        elif pa.types.is_string(column.type) or pa.types.is_binary(column.type):
             sizes += np.asarray(pc.fill_null(pc.binary_length(column), 0))
     return sizes
 

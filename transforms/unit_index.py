@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from glotmill.schemas.lock import Lock
+from glotmill.schemas.lock import Lock, doc_id, foreign_ordinal, split_ordinal
 from glotmill.schemas.manifest import MANIFEST, SUCCESS, FileEntry, Manifest, UnitRecord
 from glotmill.transforms import storage
 from glotmill.transforms.tables import read_batches, read_table, write_table
@@ -98,13 +98,11 @@ class UnitIndex:
         self, unit: IndexedUnit, columns: Sequence[str] | None = None
     ) -> Iterator[tuple[pa.RecordBatch, npt.NDArray[np.int64]]]:
         """Documents of a unit that deduplication leaves, each with the size of its cluster."""
-        removed = np.zeros(unit.num_rows, bool)
+        removed = self.removed_rows(unit)
         sizes = np.ones(unit.num_rows, np.int64)
         removals = self.removals(unit)
         if removals is not None:
-            rows = removals.column("row").to_numpy()
-            removed[rows] = removals.column("removed").to_numpy()
-            sizes[rows] = removals.column("cluster_size").to_numpy()
+            sizes[removals.column("row").to_numpy()] = removals.column("cluster_size").to_numpy()
         start = 0
         for batch in self.batches(unit, columns):
             end = start + batch.num_rows
@@ -112,10 +110,71 @@ class UnitIndex:
             yield batch.filter(pa.array(stays)), sizes[start:end][stays]
             start = end
 
+    def removed_rows(self, unit: IndexedUnit) -> npt.NDArray[np.bool_]:
+        """Which documents of a unit deduplication removed; bool[rows]."""
+        removed = np.zeros(unit.num_rows, bool)
+        removals = self.removals(unit)
+        if removals is not None:
+            removed[removals.column("row").to_numpy()] = removals.column("removed").to_numpy()
+        return removed
+
     def removals(self, unit: IndexedUnit) -> pa.Table | None:
         """The unit's removals, if it has any."""
         path = removals_path(unit.key)
         return read_table(f"{self._root}/{path}") if path in self._removals else None
+
+
+class Corpora:
+    """The units of this run and of the corpora that it is deduplicated against."""
+
+    def __init__(self, root: str, against: Sequence[str] = ()) -> None:
+        """Reads their indices.
+
+        Args:
+            root: the output directory.
+            against: output directories of earlier runs.
+        """
+        self._own = UnitIndex(root)
+        self._others = [UnitIndex(path, read_manifest(path, "deduplicate")) for path in against]
+
+    def ordinals(self) -> list[int]:
+        """Ordinals of all units that have documents."""
+        foreign = [
+            foreign_ordinal(corpus, unit.ordinal)
+            for corpus, index in enumerate(self._others)
+            for unit in index.units
+            if unit.num_rows
+        ]
+        return [*(unit.ordinal for unit in self._own.units if unit.num_rows), *foreign]
+
+    def unit(self, ordinal: int) -> IndexedUnit:
+        """A unit; its own ordinal is that in its corpus."""
+        return self._find(ordinal)[1]
+
+    def _find(self, ordinal: int) -> tuple[UnitIndex, IndexedUnit]:
+        corpus, place = split_ordinal(ordinal)
+        index = self._own if corpus < 0 else self._others[corpus]
+        return index, index.units[place]
+
+    def batches(
+        self, ordinal: int, columns: Sequence[str]
+    ) -> Iterator[tuple[pa.RecordBatch, npt.NDArray[np.int64]]]:
+        """Documents of a unit with their identities; of other corpora those that survived."""
+        index, unit = self._find(ordinal)
+        removed = np.zeros(unit.num_rows, bool)
+        if split_ordinal(ordinal)[0] >= 0:
+            removed = index.removed_rows(unit)
+        start = 0
+        for batch in index.batches(unit, columns):
+            rows = np.arange(start, start + batch.num_rows)
+            start += batch.num_rows
+            stays = ~removed[rows]
+            yield batch.filter(pa.array(stays)), doc_id(ordinal, rows[stays])
+
+    def column(self, ordinal: int, name: str) -> pa.ChunkedArray:
+        """One column of all documents of a unit, by row number."""
+        index, unit = self._find(ordinal)
+        return pa.chunked_array([batch.column(name) for batch in index.batches(unit, [name])])
 
 
 def removals_path(key: str) -> str:

@@ -21,6 +21,7 @@ from glotmill.language_registry.unicode_tables import (
     SCRIPT_CODES,
     SENTENCE_TERMINAL,
     WHITESPACE,
+    folded_case,
 )
 from glotmill.transforms.scan import JOINER, MID_LETTER, NEWLINE, Scan
 
@@ -146,7 +147,7 @@ def _weights() -> Hashes:
 
 
 def word_hashes(scan: Scan, inside: Bools, starts: Ints) -> Hashes:
-    """A 64-bit hash of each word; what stands between words does not enter it.
+    """A 64-bit hash of each word; neither case nor what stands between words enters it.
 
     Args:
         scan: the scanned batch.
@@ -160,7 +161,7 @@ def word_hashes(scan: Scan, inside: Bools, starts: Ints) -> Hashes:
         return np.zeros(0, np.uint64)
     lengths = np.diff(starts, append=len(scan.codepoints))
     place = np.arange(starts[0], len(scan.codepoints)) - np.repeat(starts, lengths)
-    terms = scan.codepoints[starts[0] :].astype(np.uint64) * _SPREAD
+    terms = folded_case()[scan.codepoints[starts[0] :]].astype(np.uint64) * _SPREAD
     terms ^= terms >> np.uint64(29)
     terms *= _weights()[place & (_PLACES - 1)]
     terms[~inside[starts[0] :]] = 0

@@ -16,6 +16,7 @@ BUILT = (
     "scripts",
     "script_runs",
     "flag_runs",
+    "case_folds",
     "sources",
 )
 

@@ -235,7 +235,12 @@ identify: {enabled: true, model: m, sample_characters: 60, min_letters: 0, thres
            on_unidentified: keep}
 filters: {min_characters: 0, max_characters: 9, max_repeated_line_share: 0,
           max_repeated_ngram_share: 1, custom: [{name: f}]}
-deduplicate: {exact: false, scope: all}
+deduplicate:
+  exact: false
+  scope: all
+  against: [earlier]
+  near: {ngram: 3, character_ngram: 4, bands: 10, rows: 4, verify: jaccard, min_similarity: 0.8,
+         max_cluster: 500, max_label_share: 0.1, on_oversized: keep}
 mix:
   count_by: bytes
   tiers: [{name: t, at_least: 0, rate: 0.5}]

@@ -8,11 +8,13 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from glotmill.pipelines import build
 from glotmill.schemas.lock import Lock, Unit
-from glotmill.schemas.recipe import Recipe
+from glotmill.schemas.recipe import Deduplicate, Near, Recipe
 
 RECIPE = Recipe.model_validate(
     {"glotmill": 1, "name": "graph", "sources": [{"name": "a", "path": "a.txt"}]}
 )
+
+STAGES = ["ingest", "exact", "none", "sketch", "jaccard", "split", "mix"]
 
 
 def lock_of(num_units: int) -> Lock:
@@ -25,10 +27,22 @@ def lock_of(num_units: int) -> Lock:
 
 def build_stage(stage: str, lock: Lock, num_labels: int = 3) -> beam.Pipeline:
     pipeline = beam.Pipeline(runner=FnApiRunner())
+    ordinals = range(len(lock.units))
     wanted = {("monolingual", f"aa{number}_Latn"): 2 for number in range(num_labels)}
     stages = {
         "ingest": lambda: build.ingest(pipeline, lock, lock.units, "out"),
-        "deduplicate": lambda: build.deduplicate(pipeline, lock, "out"),
+        "exact": lambda: build.deduplicate(pipeline, Deduplicate(), "out", ordinals, {}, 0),
+        **{
+            verify: lambda verify=verify: build.deduplicate(
+                pipeline,
+                Deduplicate(near=Near(verify=verify)),
+                "out",
+                ordinals,
+                {label: 2 for _, label in wanted},
+                2,
+            )
+            for verify in ("none", "sketch", "jaccard")
+        },
         "split": lambda: build.split(pipeline, lock, "out", wanted),
         "mix": lambda: build.mix(pipeline, lock, "out"),
     }
@@ -46,7 +60,7 @@ class Outputs(PipelineVisitor):
                 self.types[node.full_label] = output.element_type
 
 
-@pytest.mark.parametrize("stage", ["ingest", "deduplicate", "split", "mix"])
+@pytest.mark.parametrize("stage", STAGES)
 def test_no_element_of_our_steps_is_any(stage: str) -> None:
     visitor = Outputs()
     build_stage(stage, lock_of(3)).visit(visitor)
@@ -62,7 +76,7 @@ def test_no_element_of_our_steps_is_any(stage: str) -> None:
     assert typehints.Any not in ours.values()
 
 
-@pytest.mark.parametrize("stage", ["ingest", "deduplicate", "split", "mix"])
+@pytest.mark.parametrize("stage", STAGES)
 def test_number_of_steps_is_independent_of_units_and_labels(stage: str) -> None:
     def num_steps(num_units: int, num_labels: int) -> int:
         pipeline = build_stage(stage, lock_of(num_units), num_labels)

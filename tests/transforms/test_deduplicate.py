@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glotmill.schemas.lock import doc_id
+from glotmill.schemas.recipe import Deduplicate
 from glotmill.schemas.tables import REMOVALS, STATISTICS
 from glotmill.transforms import deduplicate
-from glotmill.transforms.deduplicate import RemoveExactDuplicates, content_keys, find_duplicates
+from glotmill.transforms.deduplicate import RemoveDuplicates, content_keys, find_duplicates
 from glotmill.transforms.records import read_records
 from glotmill.transforms.tables import read_table
 
@@ -72,7 +73,7 @@ UNITS = [
 
 
 def removals(corpus, scope):
-    corpus.run(RemoveExactDuplicates(corpus.root, scope))
+    corpus.run(RemoveDuplicates(corpus.root, Deduplicate(scope=scope), {}))
     entries = read_records(corpus.root, "deduplicate")
     found = {}
     for entry in entries:

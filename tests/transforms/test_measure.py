@@ -1,5 +1,7 @@
 """The columns of a measured batch: repetition, and that batches may be cut anywhere."""
 
+from functools import partial
+
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -8,6 +10,7 @@ from hypothesis import strategies as st
 from glotmill.schemas.tables import ANNOTATIONS
 from glotmill.transforms import measure as module
 from glotmill.transforms.measure import MeasureText, repeated_line_share
+from glotmill.transforms.scan import pieces
 
 WORDS = ["red", "green", "l'or", "漢", "कि", "한국", "ก่", "😀x", "3"]
 TEXTS = st.lists(st.sampled_from([*WORDS, ".", "\n", "\n\n"]), max_size=150).map(" ".join)
@@ -33,7 +36,7 @@ def test_neither_the_cut_of_batches_nor_of_pieces_nor_offsets_matter(texts, piec
     batch = pa.record_batch({"text": pa.array(texts, pa.string())})
     each = [measured([text])[0] for text in texts]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "_PIECE_BYTES", piece_bytes)
+        patch.setattr(module, "pieces", partial(pieces, num_bytes=piece_bytes))
         assert measured(texts) == each
         after = MeasureText().annotate(batch.slice(start, length))
     assert after.drop_columns(["text"]).to_pylist() == each[start : start + length]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from glotmill.schemas import recipe
 from glotmill.schemas.tables import CORPUS, PLAN, STATISTICS
-from glotmill.transforms.deduplicate import RemoveExactDuplicates
+from glotmill.transforms.deduplicate import RemoveDuplicates
 from glotmill.transforms.draws import num_copies, order_draw, partition_of, split_draw
 from glotmill.transforms.mix import (
     PLAN_PATH,
@@ -97,7 +97,7 @@ def mix(corpus):
     """Deduplication, plan and shards, as a run makes them; gives plan and entries."""
     options, seed = corpus.lock.recipe.mix, corpus.lock.recipe.seed
     output = corpus.lock.recipe.output.parquet
-    corpus.run(RemoveExactDuplicates(corpus.root, corpus.lock.recipe.deduplicate.scope))
+    corpus.run(RemoveDuplicates(corpus.root, corpus.lock.recipe.deduplicate, {}))
     removals = read_records(corpus.root, "deduplicate")
     corpus.complete("deduplicate", removals)
     kept = statistics(corpus, [file for record in corpus.records for file in record.files])

@@ -35,11 +35,12 @@ def test_batches_are_all_documents_in_order(make_corpus):
 
 
 def test_removal_lists_count_only_if_a_manifest_names_them(make_corpus):
-    from glotmill.transforms.deduplicate import RemoveExactDuplicates
+    from glotmill.schemas.recipe import Deduplicate
+    from glotmill.transforms.deduplicate import RemoveDuplicates
     from glotmill.transforms.records import read_records
 
     corpus = make_corpus([[("eng", "a"), ("eng", "a")], [("eng", "a")]])
-    corpus.run(RemoveExactDuplicates(corpus.root, "all"))
+    corpus.run(RemoveDuplicates(corpus.root, Deduplicate(scope="all"), {}))
     entries = [e for e in read_records(corpus.root, "deduplicate") if "u1" not in e.path]
 
     def left(manifest):
