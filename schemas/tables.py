@@ -89,6 +89,20 @@ SENTENCE_CONSISTENCY = pa.field("sentence_consistency", pa.float32())
 
 DROP_REASON = pa.field("drop_reason", pa.string())
 
+#: Added for parallel text. There `text` is the segments with a line feed between them, `label` is
+#: the labels sorted and joined by a hyphen (`deu_Latn-eng_Latn`; `mul` for more than three), and
+#: counts are sums over the segments.
+PAIRS = [
+    # Label and UTF-8 length of each segment, in the order of the data: the first is the source.
+    pa.field("segment_labels", pa.list_(pa.field("item", pa.string(), nullable=False))),
+    pa.field("segment_bytes", pa.list_(pa.field("item", pa.int32(), nullable=False))),
+    # xxh3-64 of each segment, without regard to case and punctuation, for caps on repeated sides.
+    pa.field("segment_hashes", pa.list_(pa.field("item", pa.uint64(), nullable=False))),
+    # The document inside the file, where the format knows one; pairs of a document stay together.
+    pa.field("document", pa.string()),
+    pa.field("scores", pa.map_(pa.string(), pa.float32())),
+]
+
 #: One row a kept document; the row number is half of its identity.
 DOCUMENTS = pa.schema([*RECORDS, *(field for fields in ANNOTATIONS.values() for field in fields)])
 

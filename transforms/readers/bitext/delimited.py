@@ -1,0 +1,212 @@
+"""Delimited text: TSV without quoting, CSV with it."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
+
+from glotmill.transforms.readers.bitext.fields import unit_of
+from glotmill.transforms.readers.bitext.options import BitextFormat, BitextOptions
+from glotmill.transforms.readers.bitext.units import UnitBatch
+from glotmill.transforms.readers.decompress import ByteStream
+from glotmill.transforms.readers.errors import MissingColumn
+from glotmill.transforms.readers.jsonl import RecordProblem
+from glotmill.transforms.readers.lines import iterate_lines, read_lines
+from glotmill.transforms.readers.records import (
+    ReadBatch,
+    Reject,
+    excerpt,
+    locate_invalid_utf8,
+)
+
+Row = tuple[int, bytes | Reject]
+Split = Callable[[str], list[str]]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where the columns of a file are.
+
+    Attributes:
+        names: Column name, or number from 1, to the index of the field.
+        num_fields: Fields of every record.
+    """
+
+    names: dict[str, int]
+    num_fields: int
+
+
+def wanted_columns(options: BitextOptions) -> list[str]:
+    """Return the names of the columns that the options ask for."""
+    columns = [side.text for side in options.sides]
+    columns += [side.code_column for side in options.sides if side.code_column is not None]
+    columns += options.scores.values()
+    columns += [
+        name for name in (options.external_id, options.document, options.url) if name is not None
+    ]
+    return columns
+
+
+def has_header(options: BitextOptions) -> bool:
+    """Whether the first line names the columns: not if those asked for are all numbers."""
+    return not all(name.isdigit() for name in wanted_columns(options))
+
+
+def read_delimited(
+    stream: ByteStream, path: str, format: BitextFormat, options: BitextOptions
+) -> Iterator[ReadBatch]:
+    """Read a unit from each record that is no blank line, but for the header.
+
+    TSV is split on tabs, and quotation marks in it are text. CSV follows RFC 4180: fields in
+    quotation marks may hold commas, line ends and doubled quotation marks.
+    `BitextOptions.delimiter` and `BitextOptions.quoted` say otherwise for both. Columns named by
+    numbers are counted from 1, and there is no header if all are.
+
+    Rejects: ``wrong_num_fields`` (not as many as in the first line, or too few in it),
+    ``invalid_utf8``, ``invalid_quoting``, ``unclosed_quote``, ``invalid_score``, ``missing_side``
+    and those of `read_lines`. After an unclosed quotation mark the line after it is read next.
+
+    Raises:
+        MissingColumn: If the header lacks a column.
+        ValueError: If no sides are given.
+    """
+    if not options.sides:
+        raise ValueError("delimited text has no columns known by themselves; give sides")
+    lines = iterate_lines(read_lines(stream, max_record_bytes=options.max_record_bytes))
+    delimiter = options.delimiter or ("," if format == "csv" else "\t")
+    quoted = format == "csv" if options.quoted is None else options.quoted
+
+    def split(line: str) -> list[str]:
+        return split_quoted(line, delimiter) if quoted else line.split(delimiter)
+
+    rows: Iterable[Row] = _logical_rows(lines, options.max_record_bytes) if quoted else lines
+    batch = UnitBatch(options)
+    layout: Layout | None = None
+    for offset, line in rows:
+        if isinstance(line, Reject):
+            batch.rejects.append(line)
+        elif not line.strip(b" \r"):
+            continue  # tabs alone are a record of empty texts
+        elif layout is None:
+            try:
+                layout = _layout(line, split, path, options)
+            except RecordProblem as problem:
+                batch.rejects.append(Reject(offset, problem.reason, problem.detail, excerpt(line)))
+            else:
+                if not has_header(options):
+                    _add(batch, line, offset, split, layout, options)
+        else:
+            _add(batch, line, offset, split, layout, options)
+        if batch.is_full:
+            yield batch.take()
+    if not batch.is_empty:
+        yield batch.take()
+
+
+def split_quoted(line: str, delimiter: str = ",") -> list[str]:
+    """Split a record in which fields may stand in quotation marks.
+
+    >>> split_quoted('a,"b, c",')
+    ['a', 'b, c', '']
+
+    Raises:
+        RecordProblem: If quotation marks stand where they cannot.
+    """
+    if '"' not in line:
+        return line.split(delimiter)
+    pattern = _field(delimiter)
+    fields, at = [], 0
+    while True:
+        match = pattern.match(line, at)
+        if match is None:
+            raise RecordProblem("invalid_quoting", f"a quotation mark at character {at} or after")
+        quoted = match.group(1)
+        fields.append(match.group(2) if quoted is None else quoted.replace('""', '"'))
+        at = match.end()
+        if match.end(3) == match.start(3):  # the end of the line
+            return fields
+
+
+@cache
+def _field(delimiter: str) -> re.Pattern[str]:
+    mark = re.escape(delimiter)
+    return re.compile(rf'(?:"([^"]*(?:""[^"]*)*)"|([^"{mark}]*))({mark}|\Z)')
+
+
+def _layout(line: bytes, split: Split, path: str, options: BitextOptions) -> Layout:
+    """Return the layout that the first line shows.
+
+    Raises:
+        MissingColumn: If it is a header without a column that is asked for.
+        RecordProblem: If it has too few fields for columns that are asked for by number, or
+            cannot be split.
+    """
+    names = split(line.decode("utf-8", "replace"))
+    found = {str(index + 1): index for index in range(len(names))}
+    if has_header(options):
+        found |= {name: index for index, name in reversed(list(enumerate(names)))}
+    for column in wanted_columns(options):
+        if column not in found:
+            if has_header(options):
+                raise MissingColumn(column, tuple(names), path)
+            raise RecordProblem("wrong_num_fields", f"{len(names)} fields; there is no {column}")
+    return Layout(found, len(names))
+
+
+def _add(
+    batch: UnitBatch,
+    line: bytes,
+    offset: int,
+    split: Split,
+    layout: Layout,
+    options: BitextOptions,
+) -> None:
+    try:
+        fields = split(line.decode())
+        if len(fields) != layout.num_fields:
+            detail = f"{len(fields)} fields where the first line has {layout.num_fields}"
+            raise RecordProblem("wrong_num_fields", detail)
+        names = layout.names
+        unit = unit_of(lambda name: fields[names[name]], options)
+    except UnicodeDecodeError:
+        detail = locate_invalid_utf8(line, offset) or ""
+        batch.rejects.append(Reject(offset, "invalid_utf8", detail, excerpt(line)))
+    except RecordProblem as problem:
+        batch.rejects.append(Reject(offset, problem.reason, problem.detail, excerpt(line)))
+    else:
+        batch.add(unit, offset, len(line))
+
+
+def _logical_rows(lines: Iterator[Row], limit: int) -> Iterator[Row]:
+    """Join lines while a quotation mark is open; give up where the record gets too long."""
+    again: list[Row] = []  # lines after a mark that was never closed, last first
+    held: list[tuple[int, bytes]] = []
+    size = 0
+    while True:
+        row = again.pop() if again else next(lines, None)
+        line = None if row is None else row[1]
+        if row is not None and isinstance(line, bytes) and size <= limit:
+            is_odd = line.count(b'"') % 2 == 1
+            if not held and not is_odd:
+                yield row
+                continue
+            held.append((row[0], line))
+            size += len(line) + 1
+            if len(held) > 1 and is_odd:
+                yield held[0][0], b"\n".join(data for _, data in held)
+                held, size = [], 0
+        elif held:
+            yield held[0][0], _unclosed(held)
+            again += [row] if row is not None else []
+            again += reversed(held[1:])
+            held, size = [], 0
+        elif row is not None:
+            yield row
+        else:
+            return
+
+
+def _unclosed(held: list[tuple[int, bytes]]) -> Reject:
+    offset, line = held[0]
+    detail = f"a quotation mark is not closed in the {len(held)} lines from here"
+    return Reject(offset, "unclosed_quote", detail, excerpt(line))
