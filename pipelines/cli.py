@@ -147,6 +147,28 @@ def schema() -> None:
     print(json.dumps(json_schema(), indent=2, ensure_ascii=False))
 
 
+_near = typer.Typer(no_args_is_help=True, help="Settings of near-duplicate removal.")
+app.add_typer(_near, name="near")
+
+
+@_near.callback()
+def _near_commands() -> None:
+    """Keep a group of one command a group."""
+
+
+@_near.command()
+def bands(
+    similarity: Annotated[
+        float, typer.Option(min=0.05, max=0.95, help="Least similarity of near duplicates.")
+    ] = 0.7,
+    permutations: Annotated[int, typer.Option(min=4, help="Values in a signature.")] = 100,
+) -> None:
+    """Show which bands and rows find pairs of which similarity."""
+    from glotmill.pipelines.near import print_bandings
+
+    print_bandings(_out, similarity, permutations)
+
+
 _lid = typer.Typer(no_args_is_help=True, help="Thresholds and models of language identification.")
 app.add_typer(_lid, name="lid")
 

@@ -11,6 +11,7 @@ FLAGS = {
     "report": {"out", "--rebuild"},
     "inspect": {"out", "--label", "--reason", "--source", "--limit"},
     "schema": set(),
+    "near bands": {"--similarity", "--permutations"},
     "lid thresholds": {"out"},
     "lid train": {"corpus", "--out"},
 }
