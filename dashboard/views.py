@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import get_args
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -21,8 +22,10 @@ from glotmill.dashboard.amounts import (
 )
 from glotmill.dashboard.flow import Flow
 from glotmill.dashboard.names import language_name, script_name, script_of
-from glotmill.schemas.recipe import Recipe, Source
-from glotmill.schemas.tiers import tier_table
+from glotmill.schemas.recipe import Category, Recipe, Source
+from glotmill.schemas.tiers import Tier, tiers_of
+
+_CATEGORIES = get_args(Category)
 
 
 def share(part: float, whole: float) -> float:
@@ -168,30 +171,40 @@ class TierRow:
 
 
 def tiers(languages: Sequence[LanguageRow], plan: pa.Table, recipe: Recipe) -> list[TierRow]:
-    """The tiers of the recipe, largest first, and what is left out of the mixture, if anything."""
-    table = [(t.name, t.at_least, t.rate) for t in tier_table(recipe.mix.tiers)]
-    outside = [row for row in languages if row.tier is None and row.available.documents]
-    if outside:
-        table.append(("", 0.0, 0.0))
-    planned: dict[str, float] = {}
-    for name, count in zip(
-        plan.column("tier").to_pylist(), plan.column("planned_count").to_pylist(), strict=True
+    """The tiers of the recipe, largest first, and what is left out of the mixture, if anything.
+
+    Where categories have tables of their own, the tiers carry the names of these.
+    """
+    tables: dict[tuple[Tier, ...], list[str]] = {}
+    for category in sorted(set(plan.column("category").to_pylist()), key=_CATEGORIES.index):
+        tables.setdefault(tiers_of(recipe.mix.tiers, category), []).append(category)
+    planned: dict[tuple[str, str], float] = {}
+    columns = ("category", "tier", "planned_count")
+    for category, name, count in zip(
+        *(plan.column(each).to_pylist() for each in columns), strict=True
     ):
-        planned[name] = planned.get(name, 0.0) + count
-    return [
-        _tier(name, at_least, rate, languages, planned.get(name, 0.0))
-        for name, at_least, rate in table
-    ]
+        planned[category, name] = planned.get((category, name), 0.0) + count
+    rows = []
+    for table, categories in tables.items():
+        of_table = [row for row in languages if row.category in categories]
+        prefix = f"{', '.join(categories)}: " if len(tables) > 1 else ""
+        for tier in table:
+            count = sum(planned.get((category, tier.name), 0.0) for category in categories)
+            rows.append(_tier(f"{prefix}{tier.name}", tier, of_table, count))
+    if any(row.tier is None and row.available.documents for row in languages):
+        rows.append(_tier("", None, languages, 0.0))
+    return rows
 
 
 def _tier(
-    name: str, at_least: float, rate: float, languages: Sequence[LanguageRow], planned: float
+    name: str, tier: Tier | None, languages: Sequence[LanguageRow], planned: float
 ) -> TierRow:
-    rows = [row for row in languages if (row.tier or "") == name and row.available.documents]
+    of_tier = None if tier is None else tier.name
+    rows = [row for row in languages if row.tier == of_tier and row.available.documents]
     return TierRow(
         name=name,
-        at_least=at_least,
-        rate=rate,
+        at_least=tier.at_least if tier else 0.0,
+        rate=tier.rate if tier else 0.0,
         num_labels=len(rows),
         available=total(row.available for row in rows),
         sampled=total(row.sampled for row in rows),

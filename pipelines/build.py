@@ -12,6 +12,7 @@ from glotmill.transforms.deduplicate import RemoveDuplicates, WriteDuplicateEdge
 from glotmill.transforms.ingest import IngestUnits
 from glotmill.transforms.mix import WriteShards
 from glotmill.transforms.plan import Group
+from glotmill.transforms.shadows import CountShadows, WriteShadowEdges
 from glotmill.transforms.split import FindThresholds
 from glotmill.transforms.stars import EdgeFiles
 
@@ -34,13 +35,15 @@ def deduplicate(
     by_label: Mapping[str, int],
     num_documents: int,
     connected: EdgeFiles | None = None,
+    pair_ordinals: Iterable[int] = (),
 ) -> object:
     """Content hashes and band keys to removal lists."""
     return (
         pipeline
         | "Units" >> beam.Create(ordinals, reshuffle=False)
         | "Spread" >> beam.Reshuffle()
-        | "Deduplicate" >> RemoveDuplicates(root, options, by_label, num_documents, connected)
+        | "Deduplicate"
+        >> RemoveDuplicates(root, options, by_label, num_documents, connected, pair_ordinals)
     )
 
 
@@ -61,6 +64,40 @@ def duplicate_edges(
     )
 
 
+def count_shadows(
+    pipeline: beam.Pipeline,
+    options: recipe.Deduplicate,
+    root: str,
+    ordinals: Iterable[int],
+    num_documents: int,
+    connected: EdgeFiles | None = None,
+) -> object:
+    """Removal lists and dropped documents to removal lists whose sizes count these too."""
+    return (
+        pipeline
+        | "Units" >> beam.Create(ordinals, reshuffle=False)
+        | "Spread" >> beam.Reshuffle()
+        | "CountShadows" >> CountShadows(root, options, num_documents, connected)
+    )
+
+
+def shadow_edges(
+    pipeline: beam.Pipeline,
+    options: recipe.Deduplicate,
+    root: str,
+    ordinals: Iterable[int],
+    num_documents: int,
+    folder: str,
+) -> object:
+    """The same to files of edges, for corpora too large for one worker."""
+    return (
+        pipeline
+        | "Units" >> beam.Create(ordinals, reshuffle=False)
+        | "Spread" >> beam.Reshuffle()
+        | "FindShadows" >> WriteShadowEdges(root, options, num_documents, folder)
+    )
+
+
 def split(pipeline: beam.Pipeline, lock: Lock, root: str, wanted: Mapping[Group, int]) -> object:
     """Content hashes to the thresholds of the validation split."""
     return (
@@ -73,11 +110,13 @@ def split(pipeline: beam.Pipeline, lock: Lock, root: str, wanted: Mapping[Group,
 
 def mix(pipeline: beam.Pipeline, lock: Lock, root: str) -> object:
     """Documents and plan to shards."""
+    rehydrated = lock.recipe.mix.rehydrate is not None
+    output, seed = lock.recipe.output.parquet, lock.recipe.seed
     return (
         pipeline
         | _ordinals(lock)
         | "Spread" >> beam.Reshuffle()
-        | "Mix" >> WriteShards(root, lock.recipe.output.parquet, lock.recipe.seed)
+        | "Mix" >> WriteShards(root, output, seed, rehydrated=rehydrated, bitext=lock.recipe.bitext)
     )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import signal
 import sys
 import threading
@@ -255,7 +256,21 @@ def _unforeseen(error: BaseException) -> int:
 
 
 def main() -> None:
-    """Entry point of the command `glotmill`."""
+    """Runs the command `glotmill` and ends with its exit code."""
     # Beam warns about optional packages while it is imported; failures arrive as exceptions.
     logging.getLogger().setLevel(logging.CRITICAL)
     sys.exit(_guarded(app))
+
+
+def console() -> None:
+    """Entry point of the command in a process of its own."""
+    code: str | int | None = 1
+    try:
+        main()
+    except SystemExit as end:
+        code = end.code
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Beam leaves threads in native code, under which an interpreter that winds down now and then
+    # aborts ("terminate called without an active exception") after all is done.
+    os._exit(code if isinstance(code, int) else 0)

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from importlib.metadata import version
 
-from glotmill.pipelines.against import key_of_other
+from glotmill.pipelines.against import check_others
 from glotmill.pipelines.errors import UserError
 from glotmill.pipelines.stages.base import Job, Manifests, complete, run_stage
 from glotmill.pipelines.stages.deduplicate import DeduplicateStage
@@ -70,20 +70,6 @@ def check_model(loaded: LoadedRecipe) -> None:
         raise UserError(f"{loaded.position('identify', 'model')}: {error}") from None
 
 
-def check_against(loaded: LoadedRecipe) -> None:
-    """Looks at the corpora that the run is to be deduplicated against.
-
-    Raises:
-        UserError: one is not finished, or made with other settings.
-    """
-    for index, path in enumerate(loaded.recipe.deduplicate.against):
-        try:
-            key_of_other(loaded.recipe, path)
-        except UserError as error:
-            position = loaded.position("deduplicate", "against", index)
-            raise UserError(f"{position}: {error}") from None
-
-
 def prepare(loaded: LoadedRecipe, root: str, tell: Callable[[str], None]) -> Lock:
     """Finds, checks and fixes the inputs; writes the lock.
 
@@ -97,7 +83,7 @@ def prepare(loaded: LoadedRecipe, root: str, tell: Callable[[str], None]) -> Loc
     """
     check_stages(loaded)
     check_model(loaded)
-    check_against(loaded)
+    check_others(loaded, root)
     found = find_inputs(loaded)
     check_inputs(loaded, found)
     num_files = sum(len(files) for _, files in found)

@@ -7,13 +7,24 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib.metadata import entry_points, version
 from pathlib import Path
+from typing import cast
 
 import xxhash
 
+from glotmill.pipelines import bitext_inputs
+from glotmill.pipelines.bitext_inputs import slice_of
 from glotmill.pipelines.errors import UserError
+from glotmill.schemas.formats import (
+    BITEXT_FORMATS,
+    COMPRESSED,
+    TEXT_FORMATS,
+    FileFormat,
+    InputFormat,
+    format_by_name,
+)
 from glotmill.schemas.loading import LoadedRecipe
 from glotmill.schemas.lock import Input, Lock, Unit, UnitSlice
-from glotmill.schemas.recipe import CustomStage, FileFormat, Recipe, Source
+from glotmill.schemas.recipe import CustomStage, Recipe, Source
 from glotmill.transforms import storage
 from glotmill.transforms.custom import GROUP
 from glotmill.transforms.ingest import read_options
@@ -24,18 +35,11 @@ from glotmill.transforms.readers.errors import MissingColumn, ProbeError, WrongC
 #: Raised by one whenever ingest gives other output for the same recipe and input.
 INGEST_VERSION = 3
 
-_FORMATS: dict[str, FileFormat] = {
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".json": "jsonl",
-    ".parquet": "parquet",
-    ".txt": "text",
-    ".text": "text",
-    ".tsv": "tsv",
-}
+#: The same for parallel text.
+PAIRS_VERSION = 1
+
 # How much larger text is than its gzip or zstd file: 3.5 to 5 for text of many scripts.
 _EXPANSION = 4
-_COMPRESSED = (".gz", ".zst", ".zstd", ".bz2", ".xz")
 
 # Files of a source that are looked into before one is found that fits the recipe.
 _NUM_PROBED = 10
@@ -69,7 +73,7 @@ def find_inputs(loaded: LoadedRecipe) -> list[tuple[Source, list[storage.InputFi
     return found
 
 
-def input_format(source: Source, path: str) -> FileFormat:
+def input_format(source: Source, path: str) -> InputFormat:
     """The format of a file, by its name where the recipe leaves it open.
 
     Raises:
@@ -77,16 +81,14 @@ def input_format(source: Source, path: str) -> FileFormat:
     """
     if source.format != "auto":
         return source.format
-    name = path.lower()
-    for suffix in _COMPRESSED:
-        name = name.removesuffix(suffix)
-    suffix = os.path.splitext(name)[1]
-    if suffix not in _FORMATS:
+    found = format_by_name(path, bitext=source.is_bitext)
+    if found is None:
+        known = BITEXT_FORMATS if source.is_bitext else TEXT_FORMATS
         raise UserError(
             f"source '{source.name}': the name of {path} tells no format; "
-            "write 'format:' (jsonl, parquet, text, text_file or tsv)"
+            f"write 'format:' ({', '.join(known[:-1])} or {known[-1]})"
         )
-    return _FORMATS[suffix]
+    return found
 
 
 def row_name(path: str, folder: str) -> str:
@@ -109,8 +111,8 @@ def check_inputs(
     problems = []
     for index, (source, files) in enumerate(found):
         tried: list[str] = []
-        for file in files[:_NUM_PROBED]:
-            problem = _problem(loaded, index, source, file.path)
+        for group in _together(source, files)[:_NUM_PROBED]:
+            problem = _problem(loaded, index, source, group)
             if problem is None:
                 break
             tried.append(problem)
@@ -120,13 +122,32 @@ def check_inputs(
         raise UserError("\n".join(problems))
 
 
-def _problem(loaded: LoadedRecipe, index: int, source: Source, path: str) -> str | None:
-    """What keeps a file from being read as the recipe says."""
+def _together(source: Source, files: Sequence[storage.InputFile]) -> list[list[storage.InputFile]]:
+    """The files of a source that are read together."""
+    if not source.is_bitext:
+        return [[file] for file in files]
+    by_format: dict[InputFormat, list[storage.InputFile]] = {}
+    for file in files:
+        by_format.setdefault(input_format(source, file.path), []).append(file)
+    return [
+        group
+        for kind, alike in by_format.items()
+        for group in bitext_inputs.together(source, alike, kind)
+    ]
+
+
+def _problem(
+    loaded: LoadedRecipe, index: int, source: Source, group: Sequence[storage.InputFile]
+) -> str | None:
+    """What keeps a file, or some that are read together, from being read as the recipe says."""
+    path = group[0].path
     kind = input_format(source, path)
+    if source.is_bitext:
+        return _problem_of_pairs(loaded, index, source, group, kind)
     options = read_options(loaded.recipe, source)
     at = f"{loaded.position('sources', index, 'text')}: source '{source.name}'"
     try:
-        seen = probe(path, kind, options)
+        seen = probe(path, cast(FileFormat, kind), options)
     except (MissingColumn, WrongColumnType) as error:
         return f"{at}: {error}"
     except (ProbeError, OSError) as error:
@@ -135,6 +156,23 @@ def _problem(loaded: LoadedRecipe, index: int, source: Source, path: str) -> str
         missing = ", ".join(map(repr, seen.missing))
         return f"{at}: no column {missing} in {path}; it has {', '.join(seen.columns)}"
     return None
+
+
+def _problem_of_pairs(
+    loaded: LoadedRecipe,
+    index: int,
+    source: Source,
+    group: Sequence[storage.InputFile],
+    kind: InputFormat,
+) -> str | None:
+    try:
+        found = bitext_inputs.problem_of(loaded.recipe, source, group, kind)
+    except OSError as error:
+        found = ("path",), str(error)
+    if found is None:
+        return None
+    key, message = found
+    return f"{loaded.position('sources', index, *key)}: source '{source.name}': {message}"
 
 
 def lock_recipe(
@@ -156,31 +194,39 @@ def lock_recipe(
     units: list[Unit] = []
     for source, files in found:
         of_source = [
-            Input(
-                source=source.name,
-                path=file.path,
-                name=row_name(file.path, folder),
-                format=input_format(source, file.path),
-                size=file.size,
-                checksum=checksum(file),
-            )
-            for file in files
+            [
+                Input(
+                    source=source.name,
+                    path=file.path,
+                    name=row_name(file.path, folder),
+                    format=input_format(source, group[0].path),
+                    size=file.size,
+                    checksum=checksum(file),
+                )
+                for file in group
+            ]
+            for group in _together(source, files)
         ]
-        inputs += of_source
-        units += _units(source, of_source, recipe.ingest.unit_bytes, part)
+        inputs += (each for group in of_source for each in group)
+        units += _units(recipe, source, of_source, part)
     return Lock(
-        glotmill=version("glotmill"), recipe=recipe, inputs=tuple(inputs), units=tuple(units)
+        glotmill=version("glotmill"),
+        recipe=recipe,
+        inputs=tuple(inputs),
+        units=tuple(units),
+        ingest_version=INGEST_VERSION,
     )
 
 
 def _ingest_part(recipe: Recipe) -> dict[str, object]:
     """All that decides what ingest writes, but for the source and the input."""
     model = recipe.identify.model
+    named = {"normalise", "stages", "script", "identify", "filters"}
+    options = recipe.model_dump(mode="json", include=named)
+    del options["filters"]["pairs"]
     return {
         "version": INGEST_VERSION,
-        "recipe": recipe.model_dump(
-            mode="json", include={"normalise", "stages", "script", "identify", "filters"}
-        ),
+        "recipe": options,
         "near": near_key(recipe),
         "max_record_bytes": recipe.ingest.max_record_bytes,
         "model": BUILTIN if model == BUILTIN else _model_checksum(model),
@@ -195,7 +241,7 @@ def near_key(recipe: Recipe) -> dict[str, int] | None:
     near = recipe.deduplicate.near
     if near is None:
         return None
-    return near.model_dump(include={"ngram", "character_ngram", "bands", "rows"})
+    return near.model_dump(include={"ngram", "character_ngram", "cluster_ngram", "bands", "rows"})
 
 
 def _model_checksum(model: str) -> str:
@@ -211,57 +257,80 @@ def _stage_version(stage: CustomStage) -> str:
 
 
 def _units(
-    source: Source, inputs: Iterable[Input], unit_bytes: int, part: dict[str, object]
+    recipe: Recipe, source: Source, groups: Iterable[Sequence[Input]], part: dict[str, object]
 ) -> Iterator[Unit]:
-    options = source.model_dump(mode="json", exclude={"path", "priority", "domain", "licence"})
-    for num_bytes, slices in _grouped(inputs, unit_bytes):
-        described = [piece.model_dump(exclude={"path"}) for piece in slices]
+    without = {"path", "priority", "domain", "licence"}
+    if source.is_bitext:
+        part = part | {
+            "pairs": [PAIRS_VERSION, recipe.filters.pairs.model_dump(mode="json")],
+            "documents": bitext_inputs.documents_key(source),
+        }
+    else:
+        without |= {"pairs"}
+    options = source.model_dump(mode="json", exclude=without)
+    for num_bytes, slices in _grouped(recipe, source, groups):
+        described = [_described(piece) for piece in slices]
         key = fingerprint({"part": part, "source": options, "slices": described})
         yield Unit(key=key, source=source.name, num_bytes=num_bytes, slices=tuple(slices))
 
 
-def _grouped(inputs: Iterable[Input], unit_bytes: int) -> Iterator[tuple[int, list[UnitSlice]]]:
-    """Large files cut, small ones together, about `unit_bytes` each.
+def _described(piece: UnitSlice) -> dict[str, object]:
+    """A slice without where its files lie."""
+    data = piece.model_dump(exclude={"path"})
+    for companion in data.get("companions", ()):
+        del companion["path"]
+    return data
+
+
+def _grouped(
+    recipe: Recipe, source: Source, groups: Iterable[Sequence[Input]]
+) -> Iterator[tuple[int, list[UnitSlice]]]:
+    """Large files cut, small ones together, about `ingest.unit_bytes` each.
 
     Whether a small file opens a new unit depends on that file alone (a hash of its name against
     its share of a unit), so that a file added or removed changes no unit but its own.
+
+    Args:
+        recipe: the whole of it.
+        source: the source.
+        groups: its files; those that are read together stand together.
     """
-    group: list[UnitSlice] = []
+    unit_bytes = recipe.ingest.unit_bytes
+    gathered: list[UnitSlice] = []
     num_bytes = 0
-    for item in inputs:
-        size = _text_bytes(item)
+    for group in groups:
+        size = sum(map(_text_bytes, group))
+        pieces = _pieces(recipe, source, group, size)
         if size >= unit_bytes:
-            yield from _cut(item, unit_bytes)
+            yield from ((max(1, size // len(pieces)), [piece]) for piece in pieces)
             continue
-        if group and _opens_unit(item, size / unit_bytes):
-            yield num_bytes, group
-            group, num_bytes = [], 0
-        group.append(_slice(item, 0, max(1, item.size)))
+        if gathered and _opens_unit(group[0], size / unit_bytes):
+            yield num_bytes, gathered
+            gathered, num_bytes = [], 0
+        gathered += pieces
         num_bytes += size
-    if group:
-        yield num_bytes, group
+    if gathered:
+        yield num_bytes, gathered
 
 
-def _cut(item: Input, unit_bytes: int) -> Iterator[tuple[int, list[UnitSlice]]]:
-    pieces = split_file(item.path, item.size, item.format, unit_bytes)
-    for piece in pieces:
-        yield max(1, _text_bytes(item) // len(pieces)), [_slice(item, piece.start, piece.end)]
-
-
-def _slice(item: Input, start: int, end: int) -> UnitSlice:
-    return UnitSlice(
-        path=item.path,
-        name=item.name,
-        format=item.format,
-        checksum=item.checksum,
-        start=start,
-        end=end,
-    )
+def _pieces(recipe: Recipe, source: Source, group: Sequence[Input], size: int) -> list[UnitSlice]:
+    """Parts of a file, or of files that are read together."""
+    unit_bytes = recipe.ingest.unit_bytes
+    first = group[0]
+    if len(group) > 1:
+        return bitext_inputs.cut(recipe, source, group, unit_bytes)
+    if size < unit_bytes:
+        return [slice_of(group, 0, max(1, first.size))]
+    if source.is_bitext:
+        return bitext_inputs.cut(recipe, source, group, unit_bytes)
+    kind = cast(FileFormat, first.format)
+    parts = split_file(first.path, first.size, kind, unit_bytes)
+    return [slice_of(group, part.start, part.end) for part in parts]
 
 
 def _text_bytes(item: Input) -> int:
     """About how many bytes of text a file holds."""
-    packed = item.name.lower().endswith(_COMPRESSED)
+    packed = item.name.lower().endswith(COMPRESSED)
     return item.size * _EXPANSION if packed else item.size
 
 

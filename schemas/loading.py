@@ -53,8 +53,8 @@ class LoadedRecipe:
 def load_recipe(path: str | os.PathLike[str]) -> LoadedRecipe:
     """Read and validate a recipe.
 
-    Relative `path`, `model` and `against` entries become absolute, from the folder of the file they are
-    written in; `${NAME}` is replaced by the environment variable.
+    Relative `path`, `model` and `against` entries become absolute, from the folder of the file
+    they are written in; `${NAME}` is replaced by the environment variable.
 
     Raises:
         RecipeError: with all problems found.
@@ -174,7 +174,12 @@ def _string(text: str, name: str, location: Location, document: _Document) -> st
 def _is_path(location: Location) -> bool:
     keys = [key for key in location if isinstance(key, str)]
     return (keys[:1] == ["sources"] and keys[-1] == "path" and "language" not in keys) or (
-        keys in (["identify", "model"], ["deduplicate", "against"])
+        keys
+        in (
+            ["identify", "model"],
+            ["deduplicate", "against"],
+            ["sources", "pairs", "documents"],
+        )
     )
 
 

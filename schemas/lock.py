@@ -7,9 +7,15 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 import yaml
-from pydantic import BaseModel, ConfigDict
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
 
-from glotmill.schemas.recipe import FileFormat, Recipe
+from glotmill.schemas.formats import InputFormat
+from glotmill.schemas.recipe import Recipe
 
 
 class _Frozen(BaseModel):
@@ -26,20 +32,40 @@ class Input(_Frozen):
     source: str
     path: str
     name: str
-    format: FileFormat
+    format: InputFormat
     size: int
     checksum: str
 
 
-class UnitSlice(_Frozen):
-    """A part of an input: bytes, or row groups of Parquet; `end` excluded."""
+class Companion(_Frozen):
+    """A file that is read in step with another: one of several languages."""
 
     path: str
     name: str
-    format: FileFormat
+    checksum: str
+
+
+class UnitSlice(_Frozen):
+    """A part of an input: bytes, row groups of Parquet, lines of Moses; `end` excluded.
+
+    `companions` are the other files of line-aligned text and of messages, in order.
+    """
+
+    path: str
+    name: str
+    format: InputFormat
     checksum: str
     start: int
     end: int
+    companions: tuple[Companion, ...] = ()
+
+    @model_serializer(mode="wrap")
+    def _without_nothing(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Most slices are of one file, and a lock has a line for each."""
+        data: dict[str, Any] = dump(self)
+        if not self.companions:
+            data.pop("companions", None)
+        return data
 
 
 class Unit(_Frozen):
@@ -59,17 +85,22 @@ class Lock(_Frozen):
     """`recipe.lock.yaml`: fixes the inputs and the order of the units.
 
     A row's doc_id is made of its unit's place in `units` and its row number in the unit's file.
+    Hashes and sketches of one `ingest_version` can be compared.
     """
 
     glotmill: str
     recipe: Recipe
     inputs: tuple[Input, ...]
     units: tuple[Unit, ...]
+    ingest_version: int = 0
 
 
 _ROW_BITS = 32
 # Ordinals from here on are units of other corpora, which a run is deduplicated against.
 _FOREIGN_BITS = 24
+# The last ordinals of 31 bits, above those of all other corpora, are of dropped documents.
+_SHADOWS = 127
+_FIRST_SHADOW = _SHADOWS << _FOREIGN_BITS + _ROW_BITS
 _Identity = TypeVar("_Identity", int, npt.NDArray[np.int64])
 
 
@@ -118,7 +149,42 @@ def split_ordinal(ordinal: int) -> tuple[int, int]:
 
 def is_foreign(identities: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
     """Which of the identities are of documents of other corpora."""
-    return identities >= 1 << _FOREIGN_BITS + _ROW_BITS
+    first = doc_id(1 << _FOREIGN_BITS, 0)
+    return (identities >= first) & (identities < _FIRST_SHADOW)
+
+
+def shadow_ordinal(ordinal: int) -> int:
+    """Ordinal that stands for the documents that the filters dropped of a unit.
+
+    Dropped documents take part in deduplication as shadows: they count in the sizes of clusters,
+    and decide nothing. A shadow's row is that in the unit's file of dropped documents.
+
+    Raises:
+        OverflowError: there are too many units.
+    """
+    if not 0 <= ordinal < 1 << _FOREIGN_BITS:
+        raise OverflowError("more than 16,777,216 units, whose dropped documents are to be counted")
+    return _SHADOWS << _FOREIGN_BITS | ordinal
+
+
+def is_shadow(identities: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """Which of the identities are of documents that the filters dropped.
+
+    >>> is_shadow(np.array([doc_id(3, 0), doc_id(foreign_ordinal(2, 3), 0)])).any()
+    np.False_
+    """
+    return identities >= _FIRST_SHADOW
+
+
+def shadowed_unit(ordinal: int) -> int | None:
+    """The unit whose dropped documents an ordinal stands for; None where it is of documents.
+
+    >>> shadowed_unit(shadow_ordinal(17)), shadowed_unit(17)
+    (17, None)
+    """
+    if ordinal >> _FOREIGN_BITS != _SHADOWS:
+        return None
+    return ordinal & ((1 << _FOREIGN_BITS) - 1)
 
 
 def dump_lock(lock: Lock) -> bytes:

@@ -146,12 +146,18 @@ def _intended(faults: list[_Fault]) -> list[_Fault]:
         fitting = {branch: each for branch, each in branches.items() if _fits(where, each)}
         kept: list[_Fault] = min(fitting.values(), key=len, default=[])
         if not fitting:
-            given = next(f.given for each in branches.values() for f in each if f.location == where)
+            of_union = (f for each in branches.values() for f in each if _is_of(where, f))
+            given = next(fault.given for fault in of_union)
             kept = [_Fault(where, (), "union", given, {}, "")]
         gone = [fault for each in branches.values() for fault in each if fault not in kept]
         faults = [fault for fault in faults if fault not in gone]
         faults += [fault for fault in kept if fault not in faults]
     return faults
+
+
+def _is_of(where: Location, fault: _Fault) -> bool:
+    """Whether a fault was given what stands at a location: a missing key has its map."""
+    return fault.location == where or (fault.kind == "missing" and fault.location[:-1] == where)
 
 
 def _fits(where: Location, faults: list[_Fault]) -> bool:
@@ -175,7 +181,7 @@ def _message(fault: _Fault, schema: dict[str, Any]) -> str:
     key = ".".join(map(str, location))
     if kind == "extra_forbidden":
         known = sorted(_known_keys(schema, location[:-1], fault.branches))
-        hint = _did_you_mean(location[-1], known)
+        hint = did_you_mean(location[-1], known)
         return f"unknown key '{location[-1]}'{_inside(location)}; {hint}"
     if kind == "missing":
         return f"missing key '{location[-1]}'" + _inside(location)
@@ -224,16 +230,23 @@ def _shape(node: dict[str, Any]) -> str:
     """What a branch of a union looks like in YAML; empty for literals and for unions."""
     if _literals(node):
         return ""
+    if "properties" in node and not node.get("required"):
+        return "a map of keys"
     if "properties" in node:
         return "{" + ", ".join(f"{key}: ..." for key in node.get("required", ())) + "}"
     return {"string": "a string", "array": "a list"}.get(node.get("type", ""), "")
 
 
 def _not_one_of(key: str, given: Any, choices: list[str]) -> str:
-    return f"'{key}' is {given!r}; {_did_you_mean(str(given), choices)}"
+    return f"'{key}' is {given!r}; {did_you_mean(str(given), choices)}"
 
 
-def _did_you_mean(given: str | int, known: list[str]) -> str:
+def did_you_mean(given: str | int, known: list[str]) -> str:
+    """The nearest of the known names, if one is near, and all of them.
+
+    >>> did_you_mean("plian", ["plain", "tags"])
+    "did you mean 'plain'? (there are plain, tags)"
+    """
     near = difflib.get_close_matches(str(given), known, n=1, cutoff=_NEAR)
     choices = f"{'there is' if len(known) == 1 else 'there are'} {', '.join(known)}"
     return f"did you mean '{near[0]}'? ({choices})" if near else choices

@@ -7,17 +7,25 @@ Nothing here reads a file: :mod:`glotmill.schemas.loading` does.
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import Field, JsonValue, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from glotmill.language_registry import UnknownCode, resolve
+from glotmill.schemas.bitext import Bitext as Bitext
+from glotmill.schemas.formats import (
+    BITEXT_FORMATS,
+    TEXT_FORMATS,
+    InputFormat,
+    format_by_name,
+)
 from glotmill.schemas.model import Model
-from glotmill.schemas.tiers import Tier, tier_table
+from glotmill.schemas.pairs import PairFilters, Pairs, unfit_options
+from glotmill.schemas.tiers import CategoryTiers, Tier, tiers_of
 
 Category = Literal["monolingual", "bitext", "code", "paper", "book", "instruction"]
-FileFormat = Literal["jsonl", "parquet", "text", "text_file", "tsv"]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Path = Annotated[str, Field(min_length=1)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
@@ -79,7 +87,7 @@ class Source(Model):
     """Short and unique; it stands on every row."""
     path: Path | Annotated[list[Path], Field(min_length=1)]
     """Path, glob or URI, or several; relative ones start at the recipe's folder."""
-    format: Literal["auto"] | FileFormat = "auto"
+    format: Literal["auto"] | InputFormat = "auto"
     """`auto` goes by the file name; `text` is a document a line, `text_file` one a file."""
     category: Category = "monolingual"
     """Which part of the mixture it belongs to."""
@@ -99,11 +107,51 @@ class Source(Model):
     """Of equal documents the one of the higher priority stays."""
     strip_markup: bool = False
     """Remove XML and HTML tags and decode entities."""
+    pairs: Pairs | None = None
+    """How parallel text is read and paired (`category: bitext`)."""
 
     @property
     def patterns(self) -> list[str]:
         """Paths as a list."""
         return [self.path] if isinstance(self.path, str) else list(self.path)
+
+    @property
+    def is_bitext(self) -> bool:
+        """Whether it is parallel text."""
+        return self.category == "bitext"
+
+    @property
+    def formats(self) -> list[InputFormat]:
+        """The formats that the recipe tells; the names of the files may tell others."""
+        if self.format != "auto":
+            return [self.format]
+        told = (format_by_name(pattern, bitext=self.is_bitext) for pattern in self.patterns)
+        return sorted({each for each in told if each is not None})
+
+
+def _misfits(source: Source, *, identified: bool) -> Iterator[tuple[tuple[str, ...], str]]:
+    """The keys of a source that do not suit its category, each with what is wrong."""
+    if not source.is_bitext:
+        if source.pairs is not None:
+            yield ("pairs",), "'pairs' is for parallel text; write 'category: bitext'"
+        if source.format not in ("auto", *TEXT_FORMATS):
+            yield (
+                ("format",),
+                f"'{source.format}' is a format of parallel text; write 'category: bitext'",
+            )
+        return
+    if source.format not in ("auto", *BITEXT_FORMATS):
+        known = ", ".join(BITEXT_FORMATS)
+        yield ("format",), f"'{source.format}' is no format of parallel text; there are {known}"
+    if source.text != "text":
+        yield ("text",), "parallel text has several texts; name their columns in 'pairs.sides'"
+    if source.language != "identify":
+        message = "'language' is for text of one language; see 'pairs.codes' and 'pairs.sides'"
+        yield ("language",), message
+    if source.formats:
+        pairs = source.pairs or Pairs()
+        for name, message in unfit_options(pairs, source.formats, identified=identified):
+            yield ("pairs", name), message
 
 
 class Normalise(Model):
@@ -126,9 +174,9 @@ class Script(Model):
     """Least share of the main script among the letters, or the document is dropped."""
 
 
-def _label_of(key: str) -> str:
-    """The label that a key of `identify.thresholds` names."""
-    where = ("identify", "thresholds", key)
+def _label_of(where: tuple[str, ...]) -> str:
+    """The label that the last key of a location names."""
+    key = where[-1]
     try:
         found = resolve(key)
     except UnknownCode as error:
@@ -136,6 +184,20 @@ def _label_of(key: str) -> str:
     if any(note.startswith("script ") for note in found.assumed):
         raise _misplaced(f"'{key}' names no script; write a label such as '{found.label}'", *where)
     return found.label
+
+
+_Value = TypeVar("_Value")
+
+
+def _by_label(values: Mapping[str, _Value], *where: str) -> dict[str, _Value]:
+    """Values by the labels that their keys name, no label twice."""
+    known: dict[str, _Value] = {}
+    for key, value in values.items():
+        label = _label_of((*where, key))
+        if label in known:
+            raise _misplaced(f"'{label}' is listed twice", *where, key)
+        known[label] = value
+    return known
 
 
 class Identify(Model):
@@ -163,13 +225,7 @@ class Identify(Model):
     @field_validator("thresholds")
     @classmethod
     def _known_labels(cls, thresholds: dict[str, float]) -> dict[str, float]:
-        known: dict[str, float] = {}
-        for key, threshold in thresholds.items():
-            label = _label_of(key)
-            if label in known:
-                raise _misplaced(f"'{label}' is listed twice", "identify", "thresholds", key)
-            known[label] = threshold
-        return known
+        return _by_label(thresholds, "identify", "thresholds")
 
 
 class CustomStage(Model):
@@ -192,6 +248,8 @@ class Filters(Model):
     """Most of its characters that may stand in lines that stood there before."""
     max_repeated_ngram_share: Share = 0.6
     """Most of its 5-grams of words that may be repeats (documents of 50 words or more)."""
+    pairs: PairFilters = PairFilters()
+    """Filters of parallel text."""
     custom: list[CustomStage] = Field(default_factory=list)
     """Filters of your own, from installed packages."""
 
@@ -202,14 +260,16 @@ class Near(Model):
     ngram: int = Field(5, ge=1, le=64)
     """Words in a shingle, in scripts that put spaces between words."""
     character_ngram: int = Field(5, ge=1, le=64)
-    """Letters, each with its marks, in a shingle of the other scripts."""
+    """Characters in a shingle of scripts without spaces, such as Han."""
+    cluster_ngram: int = Field(3, ge=1, le=64)
+    """Letters with their marks in a shingle of those of them that write vowels as marks."""
     bands: int = Field(20, ge=1, le=256)
     """Bands of a signature; documents that agree in one are compared."""
     rows: int = Field(5, ge=1, le=64)
     """Values in a band; a signature has bands times rows."""
     verify: Literal["sketch", "jaccard", "none"] = "sketch"
     """Compare by signatures, by all shingles of the texts, or take every shared band for true."""
-    min_similarity: Share = 0.65
+    min_similarity: Share = 0.6
     """Least Jaccard similarity of two near duplicates."""
     max_cluster: int = Field(10_000, ge=2)
     """More different texts in one cluster are taken for a mistake."""
@@ -228,6 +288,8 @@ class Deduplicate(Model):
     """Remove near duplicates too; `near: {}` takes the defaults."""
     scope: Literal["label", "source", "category", "all"] = "label"
     """Documents are compared within one label, source, category, or everywhere."""
+    max_repeated_sides: int | None = Field(10, ge=1)
+    """Pairs of parallel text that may share a source or a target; `null` sets no cap."""
     against: list[Path] = Field(default_factory=list)
     """Outputs of earlier runs: what is in those corpora is not wanted again."""
 
@@ -243,24 +305,70 @@ class Validation(Model):
     """At least this many per label that has ten times as many."""
 
 
+Weight = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
+
+
+def _ascending(table: Mapping[int, float], *where: str) -> dict[int, float]:
+    """A table of weights by the sizes from which they hold, sorted."""
+    for size in table:
+        if size < 1:
+            raise _misplaced(f"a cluster has 1 document or more, not {size}", *where, str(size))
+    return dict(sorted(table.items()))
+
+
+class WeightTable(Model):
+    """Weights by the size of the cluster, as a table."""
+
+    table: dict[int, Weight]
+    """Weight from a size of cluster on, up to the next one listed: `{1: 1, 2: 3, 5: 4}`."""
+    labels: dict[str, dict[int, Weight]] = Field(default_factory=dict)
+    """Tables of labels that go before the general one, as in `{swa_Latn: {2: 5}}`."""
+
+    @field_validator("table")
+    @classmethod
+    def _sizes(cls, table: dict[int, float]) -> dict[int, float]:
+        return _ascending(table, "mix", "rehydrate", "table")
+
+    @field_validator("labels")
+    @classmethod
+    def _known_labels(cls, labels: dict[str, dict[int, float]]) -> dict[str, dict[int, float]]:
+        where = ("mix", "rehydrate", "labels")
+        return _by_label({key: _ascending(labels[key], *where, key) for key in labels}, *where)
+
+
+class WeightsFromRates(Model):
+    """Weights by how often the filters drop documents of clusters of a size."""
+
+    method: Literal["fineweb2"]
+    """`fineweb2`: the less is dropped of a size of cluster, the more often it is drawn."""
+    max_repetitions: int = Field(10, ge=1, le=1_000)
+    """Weight of the size of which the least is dropped."""
+    min_clusters: int = Field(100, ge=1)
+    """From the first size on that has fewer clusters, all sizes are taken together."""
+
+
 class Mix(Model):
     """How much of each label is drawn."""
 
     count_by: Literal["words", "whitespace_words", "bytes", "characters"] = "words"
     """The unit of tiers and of the plan."""
-    tiers: str | list[Tier] = "emma500-monolingual"
-    """Name of a shipped table, or a table written here."""
+    tiers: str | list[Tier] | CategoryTiers = CategoryTiers()
+    """Name of a shipped table, a table written here, or one for each category."""
     strategy: Literal["rates"] = "rates"
     """`rates`: each tier says how often its documents are drawn."""
     exclude: list[Category] = Field(default_factory=list)
     """Categories left out."""
     validation: Validation = Validation()
     """The held-out split."""
+    rehydrate: WeightTable | WeightsFromRates | None = None
+    """Draw a document more often, or less, by the size of the cluster that it stands for."""
 
     @field_validator("tiers")
     @classmethod
-    def _known_table(cls, tiers: str | list[Tier]) -> str | list[Tier]:
-        tier_table(tiers)
+    def _known_table(
+        cls, tiers: str | list[Tier] | CategoryTiers
+    ) -> str | list[Tier] | CategoryTiers:
+        tiers_of(tiers, "monolingual")
         return tiers
 
 
@@ -316,6 +424,8 @@ class Recipe(Model):
     """What is dropped."""
     deduplicate: Deduplicate = Deduplicate()
     """Duplicates."""
+    bitext: Bitext = Bitext()
+    """How pairs become documents."""
     mix: Mix = Mix()
     """The mixture."""
     output: Output = Output()
@@ -330,9 +440,20 @@ class Recipe(Model):
         return self
 
     @model_validator(mode="after")
+    def _categories_fit(self) -> Recipe:
+        for index, source in enumerate(self.sources):
+            for key, message in _misfits(source, identified=self.identify.enabled):
+                raise _misplaced(message, "sources", index, *key)
+        return self
+
+    @model_validator(mode="after")
     def _languages_known(self) -> Recipe:
         if not self.identify.enabled:
-            silent = [source.name for source in self.sources if source.language == "identify"]
+            silent = [
+                source.name
+                for source in self.sources
+                if source.language == "identify" and not source.is_bitext
+            ]
             if silent:
                 names = ", ".join(silent)
                 raise _misplaced(
@@ -340,6 +461,18 @@ class Recipe(Model):
                     *("identify", "enabled"),
                 )
         return self
+
+    @model_validator(mode="after")
+    def _clusters_known(self) -> Recipe:
+        if self.mix.rehydrate and not (self.deduplicate.exact or self.deduplicate.near):
+            message = "there are no clusters: 'deduplicate' has neither 'exact' nor 'near'"
+            raise _misplaced(message, "mix", "rehydrate")
+        return self
+
+    @property
+    def counts_shadows(self) -> bool:
+        """Whether documents that the filters drop count in the sizes of clusters."""
+        return isinstance(self.mix.rehydrate, WeightsFromRates)
 
 
 def json_schema() -> dict[str, JsonValue]:

@@ -103,6 +103,11 @@ PAIRS = [
     pa.field("scores", pa.map_(pa.string(), pa.float32())),
 ]
 
+#: Of the sides of a pair, while they are compared: a hash of each word, case folded.
+WORD_HASHES = pa.field(
+    "word_hashes", pa.list_(pa.field("item", pa.uint64(), nullable=False)), nullable=False
+)
+
 #: One row a kept document; the row number is half of its identity.
 DOCUMENTS = pa.schema([*RECORDS, *(field for fields in ANNOTATIONS.values() for field in fields)])
 
@@ -144,6 +149,35 @@ OVERSIZED = pa.schema(
     ]
 )
 
+#: What there is of each size of cluster; a document is counted under its own label.
+CLUSTER_SIZES = pa.schema(
+    [
+        pa.field("category", pa.string(), nullable=False),
+        pa.field("label", pa.string(), nullable=False),
+        pa.field("cluster_size", pa.int64(), nullable=False),
+        # Documents that deduplication leaves, and their sums.
+        pa.field("num_documents", pa.int64(), nullable=False),
+        *_COUNT_FIELDS,
+        # Documents that ingest kept, those that deduplication removes too.
+        pa.field("num_kept", pa.int64(), nullable=False),
+        # Documents that the filters dropped; null where they took no part in deduplication.
+        pa.field("num_dropped", pa.int64()),
+    ]
+)
+
+#: How often documents are drawn by the size of their cluster.
+REHYDRATION = pa.schema(
+    [
+        # "" stands for every label that has no rows of its own.
+        pa.field("label", pa.string(), nullable=False),
+        # The weight holds from this size up to the label's next.
+        pa.field("cluster_size", pa.int64(), nullable=False),
+        # Share of documents that the filters dropped; null where the recipe gives the weights.
+        pa.field("removal_rate", pa.float64()),
+        pa.field("weight", pa.float64(), nullable=False),
+    ]
+)
+
 #: Sums by group, written by every stage; the report is made of these.
 STATISTICS_KEYS = (
     "stage",  # ingest | deduplicate | mix
@@ -175,8 +209,10 @@ PLAN = pa.schema(
         # Number of documents held out, and the largest split draw among them (-1: none).
         pa.field("num_validation_documents", pa.int64(), nullable=False),
         pa.field("validation_threshold", pa.int64(), nullable=False),
-        # Epochs: how often each training document is drawn, on average.
+        # Epochs: how often each training document is drawn, on average, before rehydration.
         pa.field("rate", pa.float64(), nullable=False),
+        # Mean weight that rehydration gives, over the unit of the tiers; 1 without it.
+        pa.field("weight", pa.float64(), nullable=False),
         pa.field("planned_count", pa.float64(), nullable=False),
     ]
 )

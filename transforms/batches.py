@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol, runtime_checkable
 
 import apache_beam as beam
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 from apache_beam import coders, typehints
 
@@ -127,3 +129,18 @@ class Annotate(beam.PTransform):
     def expand(self, batches: beam.PCollection) -> beam.PCollection:
         """Annotates each batch."""
         return batches | beam.ParDo(_AnnotateBatch(self._annotator))
+
+
+def cut_by_bytes(num_bytes: npt.NDArray[np.int64], most: int) -> Iterator[tuple[int, int]]:
+    """Ranges of rows that hold about `most` bytes, one row at least; all rows, in order.
+
+    >>> list(cut_by_bytes(np.array([3, 3, 9, 1, 1]), 6))
+    [(0, 2), (2, 3), (3, 5)]
+    """
+    ends = np.cumsum(num_bytes)
+    start = 0
+    while start < len(ends):
+        before = int(ends[start - 1]) if start else 0
+        end = max(start + 1, int(np.searchsorted(ends, before + most, side="right")))
+        yield start, end
+        start = end

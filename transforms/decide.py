@@ -12,6 +12,19 @@ from glotmill.schemas import recipe
 from glotmill.schemas.tables import DROP_REASON
 from glotmill.transforms.batches import with_columns
 
+#: Reasons that say nothing of a document's quality: there is no text, or not in a known language.
+#: What is dropped for another one, by a filter of the recipe, counts as removed by the filters.
+NOT_JUDGED = (
+    "empty",
+    "unknown_language_code",
+    "no_letters",
+    "mixed_scripts",
+    "mixed_languages",
+    "language_mismatch",
+    "unidentified_language",
+    "too_short_to_identify",
+)
+
 
 @dataclass(frozen=True)
 class Rule:

@@ -17,18 +17,20 @@ import xxhash
 from apache_beam import typehints
 
 from glotmill.schemas import recipe
-from glotmill.schemas.lock import is_foreign
+from glotmill.schemas.lock import is_foreign, is_shadow
 from glotmill.transforms.components import EDGE, ConnectComponents
 from glotmill.transforms.near import FindNearDuplicates, scopes_of
 from glotmill.transforms.records import temporary_folder
 from glotmill.transforms.removals import (
     FOLDER,
     PRIORITY_OF_OTHERS,
+    PRIORITY_OF_SHADOWS,
     REMOVAL,
     ChooseSurvivors,
     WriteRemovals,
     units_of,
 )
+from glotmill.transforms.repeated_sides import CapRepeatedSides
 from glotmill.transforms.stars import PARTITION_BYTES, EdgeFiles, ReadStars, WriteEdges
 from glotmill.transforms.unit_index import Corpora
 
@@ -67,7 +69,7 @@ def find_duplicates(keys: Keys) -> Keys:
     Returns:
         Records of `removals.REMOVAL`; rows of unique keys are absent.
     """
-    order = np.lexsort((keys["id"], -keys["priority"], keys["low"], keys["high"]))
+    order = np.lexsort((keys["id"], -keys["priority"].astype(np.int64), keys["low"], keys["high"]))
     keys = keys[order]
     new = np.ones(len(keys), bool)
     new[1:] = (keys["high"][1:] != keys["high"][:-1]) | (keys["low"][1:] != keys["low"][:-1])
@@ -114,6 +116,7 @@ class _ReadKeys(beam.DoFn):
             halves = content_keys(batch.column("content_hash"), names)
             keys["high"], keys["low"] = halves[:, 0], halves[:, 1]
             keys["priority"] = np.where(is_foreign(ids), PRIORITY_OF_OTHERS, unit.priority)
+            keys["priority"][is_shadow(ids)] = PRIORITY_OF_SHADOWS
             keys["id"] = ids
             yield keys
 
@@ -172,15 +175,31 @@ class FindEdges(beam.PTransform):
     Output: packed records of `components.EDGE`.
     """
 
-    def __init__(self, root: str, options: recipe.Deduplicate, num_documents: int) -> None:
+    def __init__(
+        self,
+        root: str,
+        options: recipe.Deduplicate,
+        num_documents: int,
+        *,
+        only_shadows: bool = False,
+    ) -> None:
+        """Takes what `FindNearDuplicates` takes; without near duplicates it is not used."""
         super().__init__()
+        self._near = options.near is not None
         self._find = FindNearDuplicates(
-            root, options, num_documents, f"{temporary_folder(root, FOLDER)}/exchange"
+            root,
+            options,
+            num_documents,
+            f"{temporary_folder(root, FOLDER)}/exchange",
+            only_shadows=only_shadows,
         )
 
     def expand(self, inputs: tuple[beam.PCollection, beam.PCollection]) -> beam.PCollection:
         """Compares what exact deduplication leaves."""
         ordinals, exact = inputs
+        equal = exact | "EdgesToEquals" >> beam.Map(_edges_to_equals).with_output_types(bytes)
+        if not self._near:
+            return equal
         packed = tuple[int, bytes]
         units = ordinals | "AllUnits" >> beam.Map(_with_nothing).with_output_types(packed)
         removed = exact | "Removed" >> beam.Map(_removed).with_output_types(packed)
@@ -190,7 +209,6 @@ class FindEdges(beam.PTransform):
             | "GroupByUnit" >> beam.GroupByKey()
             | "FindNearDuplicates" >> self._find
         )
-        equal = exact | "EdgesToEquals" >> beam.Map(_edges_to_equals).with_output_types(bytes)
         return (near, equal) | "Edges" >> beam.Flatten()
 
 
@@ -206,6 +224,7 @@ class RemoveDuplicates(beam.PTransform):
         documents_by_label: Mapping[str, int],
         num_documents: int = 0,
         connected: EdgeFiles | None = None,
+        pair_ordinals: Iterable[int] = (),
     ) -> None:
         """Takes what there is to know.
 
@@ -216,6 +235,7 @@ class RemoveDuplicates(beam.PTransform):
             num_documents: those of other corpora too; it decides how finely keys are partitioned.
             connected: stars of the edges that `WriteDuplicateEdges` wrote; None has them found
                 here, with all components in one worker.
+            pair_ordinals: units of parallel text.
         """
         super().__init__()
         self._root = root
@@ -223,35 +243,46 @@ class RemoveDuplicates(beam.PTransform):
         self._documents_by_label = dict(documents_by_label)
         self._num_documents = num_documents
         self._connected = connected
+        self._pair_ordinals = tuple(pair_ordinals)
 
     def expand(self, ordinals: beam.PCollection) -> beam.PCollection:
         """Finds equal and similar documents, chooses which stay, writes."""
-        found = exact = _equals(ordinals, self._root, self._options)
+        found = exact = find_equals(ordinals, self._root, self._options)
         if self._options.near is not None:
-            nodes = self._read_nodes(ordinals) if self._connected else self._nodes(ordinals, exact)
+            nodes = self._nodes(ordinals, exact)
             found = (nodes, exact) | "Choose" >> ChooseSurvivors(
                 self._root, self._options, self._documents_by_label
             )
+        most = self._options.max_repeated_sides
+        if most is not None and self._pair_ordinals:
+            cap = CapRepeatedSides(self._root, most, self._pair_ordinals)
+            capped = found | "CapRepeatedSides" >> cap
+            found = (found, capped) | "WithCapped" >> beam.Flatten()
         return found | "Write" >> WriteRemovals(self._root)
 
     def _nodes(self, ordinals: beam.PCollection, exact: beam.PCollection) -> beam.PCollection:
+        if self._connected is not None:
+            return read_nodes(ordinals.pipeline, self._root, self._connected)
         edges = (ordinals, exact) | FindEdges(self._root, self._options, self._num_documents)
         return edges | "Connect" >> ConnectComponents()
 
-    def _read_nodes(self, ordinals: beam.PCollection) -> beam.PCollection:
-        assert self._connected is not None  # noqa: S101  asked by the caller
-        folder = f"{temporary_folder(self._root, FOLDER)}/exchange/nodes"
-        num_partitions = self._connected.num_partitions(PARTITION_BYTES)
-        paths = beam.Create(self._connected.paths, reshuffle=False).with_output_types(str)
-        return (
-            ordinals.pipeline
-            | "Stars" >> paths
-            | "SpreadStars" >> beam.Reshuffle()
-            | "ReadStars" >> ReadStars(folder, num_partitions)
-        )
+
+def read_nodes(pipeline: beam.Pipeline, root: str, connected: EdgeFiles) -> beam.PCollection:
+    """Nodes of components, as `ConnectComponents` gives them, out of files of stars."""
+    folder = f"{temporary_folder(root, FOLDER)}/exchange/nodes"
+    num_partitions = connected.num_partitions(PARTITION_BYTES)
+    paths = beam.Create(connected.paths, reshuffle=False).with_output_types(str)
+    return (
+        pipeline
+        | "Stars" >> paths
+        | "SpreadStars" >> beam.Reshuffle()
+        | "ReadStars" >> ReadStars(folder, num_partitions)
+    )
 
 
-def _equals(ordinals: beam.PCollection, root: str, options: recipe.Deduplicate) -> beam.PCollection:
+def find_equals(
+    ordinals: beam.PCollection, root: str, options: recipe.Deduplicate
+) -> beam.PCollection:
     """Documents of equal text, by unit; nothing where they are not looked for."""
     if options.exact:
         return ordinals | "Exact" >> FindExactDuplicates(root, options)
@@ -276,6 +307,6 @@ class WriteDuplicateEdges(beam.PTransform):
 
     def expand(self, ordinals: beam.PCollection) -> beam.PCollection:
         """Finds edges, writes them."""
-        exact = _equals(ordinals, self._root, self._options)
+        exact = find_equals(ordinals, self._root, self._options)
         edges = (ordinals, exact) | FindEdges(self._root, self._options, self._num_documents)
         return edges | "WriteEdges" >> WriteEdges(self._folder)

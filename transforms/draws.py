@@ -9,7 +9,7 @@ from __future__ import annotations
 import xxhash
 
 # Keeps the choices apart: what is held out tells nothing of what is drawn or where it stands.
-_SPLIT, _SAMPLE, _ORDER = b"split", b"sample", b"order"
+_SPLIT, _SAMPLE, _ORDER, _DIRECTION = b"split", b"sample", b"order", b"direction"
 
 #: Draws are integers in [0, DRAWS): 63 bits, as Beam's integers are signed.
 DRAWS = 1 << 63
@@ -39,6 +39,11 @@ def num_copies(seed: int, content_hash: bytes, rate: float) -> int:
 def order_draw(seed: int, content_hash: bytes, copy: int) -> int:
     """Place of a copy of a document in the shuffled corpus."""
     return _draw(seed, content_hash, _ORDER + copy.to_bytes(4, "little"))
+
+
+def direction_draw(seed: int, content_hash: bytes) -> int:
+    """Which way round a document of pairs is written."""
+    return _draw(seed, content_hash, _DIRECTION)
 
 
 def partition_of(draw: int, num_partitions: int) -> int:

@@ -91,6 +91,8 @@ class _WriteReferences(beam.DoFn):
 def _split(table: pa.Table) -> tuple[list[int], list[pa.RecordBatch]]:
     """The table's rows by partition: the partitions, and one record batch for each."""
     partition = table.column(PARTITION).to_numpy()
+    if partition.min() >= 0 and partition.max() < 1 << 16:
+        partition = partition.astype(np.uint16)  # which numpy sorts by radix
     order = np.argsort(partition, kind="stable")
     rows = table.drop_columns([PARTITION]).take(pa.array(order)).combine_chunks()
     (batch,) = rows.to_batches(max_chunksize=max(1, rows.num_rows))

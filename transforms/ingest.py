@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from functools import partial
+from typing import TypeVar, cast
 
 import apache_beam as beam
 import pyarrow as pa
@@ -36,7 +37,9 @@ from glotmill.transforms.decide import DecideDrops, drop_rules
 from glotmill.transforms.identify import IdentifyLanguage
 from glotmill.transforms.measure import MeasureText
 from glotmill.transforms.normalise import NormaliseText
+from glotmill.transforms.pair_ingest import PairIngester, pairs_schema, side_annotators
 from glotmill.transforms.readers import (
+    Format,
     MissingColumn,
     ReadBatch,
     ReadOptions,
@@ -49,6 +52,8 @@ from glotmill.transforms.statistics import merge, summarise
 from glotmill.transforms.tables import TableWriter, write_table
 
 FOLDER = "ingest"
+
+_Result = TypeVar("_Result")
 
 
 class HashContent:
@@ -73,12 +78,14 @@ class HashContent:
 
 
 def annotators(recipe: recipes.Recipe, source: recipes.Source) -> list[Annotator]:
-    """The stages that the documents of a source pass, in order.
+    """The stages that the documents of a source pass, in order; of parallel text its sides.
 
     Raises:
         CustomStageError: a custom stage is not installed or cannot be made.
         StageOrderError: a stage reads a column that is not there yet.
     """
+    if source.is_bitext:
+        return side_annotators(recipe, source)
     chain: list[Annotator] = [
         NormaliseText(
             recipe.normalise, strip_markup=source.strip_markup, code=source.category == "code"
@@ -99,9 +106,12 @@ def _judges_sentences(options: recipes.Identify) -> bool:
     return options.enabled and options.min_consistency > 0
 
 
-def documents_schema(recipe: recipes.Recipe) -> pa.Schema:
-    """Schema of the documents of a recipe, custom columns included."""
-    chain = annotators(recipe, recipe.sources[0])
+def documents_schema(recipe: recipes.Recipe, source: recipes.Source | None = None) -> pa.Schema:
+    """Schema of the documents of a source, the first by default, custom columns included."""
+    source = source or recipe.sources[0]
+    if source.is_bitext:
+        return pairs_schema(recipe, source)
+    chain = annotators(recipe, source)
     schema = chained_schema(RECORDS, chain)
     return schema.remove(schema.get_field_index(DROP_REASON.name))
 
@@ -137,12 +147,25 @@ class UnitIngester:
         self._recipe = recipe
         self._sources = {source.name: source for source in recipe.sources}
         self._chains: dict[str, list[Annotator]] = {}
-        self._schema = documents_schema(recipe)
+        self._pairs: dict[str, PairIngester] = {}
+        self._schemas = {
+            name: documents_schema(recipe, each) for name, each in self._sources.items()
+        }
 
     def setup(self) -> None:
         """Loads models and tables."""
         for source in self._recipe.sources:
-            self._chain(source.name)
+            if source.is_bitext:
+                self._pair_ingester(source)
+            else:
+                self._chain(source.name)
+
+    def _pair_ingester(self, source: recipes.Source) -> PairIngester:
+        if source.name not in self._pairs:
+            ingester = PairIngester(self._recipe, source, _annotated)
+            ingester.setup()
+            self._pairs[source.name] = ingester
+        return self._pairs[source.name]
 
     def _chain(self, source: str) -> list[Annotator]:
         if source not in self._chains:
@@ -154,10 +177,14 @@ class UnitIngester:
 
     def ingest(self, unit: Unit) -> UnitRecord:
         """Reads, annotates and writes one unit; its record is written last."""
+        source = self._sources[unit.source]
         with ExitStack() as stack:
-            work = _UnitWork(self._root, unit, self._schema, stack)
+            work = _UnitWork(self._root, unit, self._schemas[source.name], stack)
             for part in unit.slices:
-                self._ingest_slice(work, unit, part)
+                if source.is_bitext:
+                    self._pair_ingester(source).ingest(work, part)
+                else:
+                    self._ingest_slice(work, unit, part)
         record = work.record()
         storage.write_atomically(
             f"{self._root}/{FOLDER}/units/{unit.key}.json", dump_manifest(record)
@@ -211,7 +238,8 @@ def _annotated(annotator: Annotator, batch: pa.RecordBatch) -> pa.RecordBatch:
 def _read(part: UnitSlice, options: ReadOptions) -> Iterator[ReadBatch]:
     """The batches of a slice; a file without the text column is one reject."""
     try:
-        yield from read_slice(part.path, part.format, part.start, part.end, options)
+        kind = cast(Format, part.format)
+        yield from read_slice(part.path, kind, part.start, part.end, options)
     except (MissingColumn, WrongColumnType) as error:
         reject = Reject(0, "missing_column", str(error), "")
         empty = pa.RecordBatch.from_pylist([], schema=options.schema)
@@ -253,7 +281,7 @@ class _UnitWork:
         self._statistics: list[pa.Table] = []
         self._profile: Counter[str] = Counter()
 
-    def timed(self, step: str, work: Callable[[], pa.RecordBatch]) -> pa.RecordBatch:
+    def timed(self, step: str, work: Callable[[], _Result]) -> _Result:
         """Does the work and books its CPU time."""
         start = time.thread_time_ns()
         try:

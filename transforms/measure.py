@@ -10,11 +10,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from glotmill.schemas import recipe as recipes
-from glotmill.schemas.tables import ANNOTATIONS, sketch_fields
+from glotmill.schemas.tables import ANNOTATIONS, WORD_HASHES, sketch_fields
 from glotmill.transforms.batches import with_columns
 from glotmill.transforms.scan import Ints, pieces, scan
 from glotmill.transforms.script import recognise_scripts
-from glotmill.transforms.sketch import sketch
+from glotmill.transforms.sketch import sketch_texts
 from glotmill.transforms.words import (
     Hashes,
     ngram_hashes,
@@ -83,16 +83,23 @@ class MeasureText:
     name = "measure"
     reads: Sequence[str] = ("text",)
 
-    def __init__(self, near: recipes.Near | None = None) -> None:
-        """Takes how near duplicates are to be found, where they are to be."""
+    def __init__(self, near: recipes.Near | None = None, *, keeps_words: bool = False) -> None:
+        """Takes what is to be measured.
+
+        Args:
+            near: how near duplicates are to be found, where they are to be.
+            keeps_words: add the hashes of the words, which the sides of a pair are compared by.
+        """
         self._near = near
+        self._keeps_words = keeps_words
 
     @property
     def adds(self) -> Sequence[pa.Field]:
         """The columns it appends."""
-        if self._near is None:
-            return ANNOTATIONS["measure"]
-        return [*ANNOTATIONS["measure"], *sketch_fields(self._near.bands, self._near.rows)]
+        fields = list(ANNOTATIONS["measure"])
+        if self._near is not None:
+            fields += sketch_fields(self._near.bands, self._near.rows)
+        return [*fields, WORD_HASHES] if self._keeps_words else fields
 
     def setup(self) -> None:
         """Reads the Unicode tables."""
@@ -100,7 +107,10 @@ class MeasureText:
 
     def annotate(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Appends the columns."""
-        measured = [measure(text, self._near) for text in pieces(batch.column("text"))]
+        measured = [
+            measure(text, self._near, keeps_words=self._keeps_words)
+            for text in pieces(batch.column("text"))
+        ]
         arrays = [
             pa.concat_arrays([_array(piece[field.name], field.type) for piece in measured])
             if measured
@@ -110,15 +120,19 @@ class MeasureText:
         return with_columns(batch, self.adds, arrays)
 
 
-def _array(values: npt.NDArray[np.generic], kind: pa.DataType) -> pa.Array:
+def _array(values: npt.NDArray[np.generic] | pa.Array, kind: pa.DataType) -> pa.Array:
     """A column of one value a row, or of equally many bytes a row."""
+    if isinstance(values, pa.Array):
+        return values
     if not pa.types.is_fixed_size_binary(kind):
         return pa.array(values, kind)
     data = pa.py_buffer(np.ascontiguousarray(values))
     return pa.Array.from_buffers(kind, len(values), [None, data])
 
 
-def measure(text: pa.Array, near: recipes.Near | None = None) -> dict[str, npt.NDArray[np.generic]]:
+def measure(
+    text: pa.Array, near: recipes.Near | None = None, *, keeps_words: bool = False
+) -> dict[str, npt.NDArray[np.generic] | pa.Array]:
     """Script, counts and repetition of n texts, by column name; arrays of length n."""
     scanned = scan(text)
     codes, shares, letters = recognise_scripts(scanned)
@@ -126,7 +140,7 @@ def measure(text: pa.Array, near: recipes.Near | None = None) -> dict[str, npt.N
     begins = word_starts(scanned, inside)
     num_words = scanned.sum_by_document(begins)
     words = word_hashes(scanned, inside, np.flatnonzero(begins))
-    measured = {
+    measured: dict[str, npt.NDArray[np.generic] | pa.Array] = {
         "script": np.array(codes, object),
         "script_share": shares,
         "num_letters": letters,
@@ -138,4 +152,11 @@ def measure(text: pa.Array, near: recipes.Near | None = None) -> dict[str, npt.N
         "repeated_line_share": repeated_line_shares(text),
         "repeated_ngram_share": repeated_ngram_shares(words, num_words),
     }
-    return measured if near is None else measured | sketch(words, num_words, codes, near)
+    if keeps_words:
+        bounds = np.concatenate(([0], np.cumsum(num_words))).astype(np.int32)
+        measured[WORD_HASHES.name] = pa.ListArray.from_arrays(
+            pa.array(bounds), pa.array(words), type=WORD_HASHES.type
+        )
+    if near is None:
+        return measured
+    return measured | sketch_texts(text, scanned, words, num_words, codes, near)

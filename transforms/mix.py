@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 
 import apache_beam as beam
 import numpy as np
@@ -14,11 +15,15 @@ from apache_beam import typehints
 from glotmill.schemas import recipe
 from glotmill.schemas.manifest import FileEntry
 from glotmill.schemas.tables import CORPUS, STATISTICS
-from glotmill.transforms import batches as _coder  # noqa: F401  registers the coder
+from glotmill.transforms.batches import cut_by_bytes
 from glotmill.transforms.draws import num_copies, order_draw, partition_of, split_draw
 from glotmill.transforms.exchange import PARTITION, ExchangeBatches, read_references
 from glotmill.transforms.plan import Group
+from glotmill.transforms.pseudo_documents import AGAIN, HELD_OUT, NUM_PAIRS, PseudoDocuments
+from glotmill.transforms.pseudo_documents import COLUMNS as PAIR_COLUMNS
 from glotmill.transforms.records import temporary_folder, write_record
+from glotmill.transforms.rehydrate import PATH as REHYDRATION_PATH
+from glotmill.transforms.rehydrate import Weights
 from glotmill.transforms.statistics import merge, summarise
 from glotmill.transforms.tables import TableWriter, read_table, write_table
 from glotmill.transforms.unit_index import IndexedUnit, UnitIndex, read_manifest
@@ -33,6 +38,17 @@ _READ = [name for name in CORPUS.names if name not in
          ("category", "domain", "licence", "cluster_size", "copy")]  # fmt: skip
 # Text that is copied at a time, where documents are drawn and where shards are written.
 _PART_BYTES = 32 * 2**20
+
+# What is exchanged: rows of the shards, where they go, and what the statistics count.
+_DRAWN = pa.schema(
+    [
+        *CORPUS,
+        pa.field(NUM_PAIRS, pa.int64()),
+        pa.field(AGAIN, pa.bool_()),
+        pa.field(_ORDER, pa.int64()),
+        pa.field(PARTITION, pa.int32()),
+    ]
+)
 
 Ints = npt.NDArray[np.int64]
 
@@ -53,9 +69,16 @@ def num_partitions(output: recipe.ParquetOutput) -> int:
 class Drawer:
     """Draws documents: how often each one, into which shard, at which place."""
 
-    def __init__(self, plan: pa.Table, output: recipe.ParquetOutput, seed: int) -> None:
-        """Takes the plan, the shards there are to be, and the seed."""
+    def __init__(
+        self,
+        plan: pa.Table,
+        output: recipe.ParquetOutput,
+        seed: int,
+        weights: Weights | None = None,
+    ) -> None:
+        """Takes the plan, the shards there are to be, the seed, and weights by size of cluster."""
         self._output = output
+        self._weights = weights or Weights({})
         self._seed = seed
         self._groups: dict[Group, tuple[float, int]] = {
             (row["category"], row["label"]): (row["rate"], row["validation_threshold"])
@@ -64,21 +87,47 @@ class Drawer:
             ).to_pylist()
         }
 
-    def draw(self, category: str, labels: list[str], hashes: list[bytes]) -> dict[str, Ints]:
+    def held_out(self, category: str, labels: list[str], hashes: list[bytes]) -> list[bool]:
+        """Which documents of a category the validation split takes, by label and content."""
+        return [
+            split_draw(self._seed, content) <= self._groups.get((category, label), (0.0, -1))[1]
+            for label, content in zip(labels, hashes, strict=True)
+        ]
+
+    def draw(
+        self,
+        category: str,
+        labels: list[str],
+        hashes: list[bytes],
+        sizes: list[int],
+        held_out: Sequence[bool] | None = None,
+    ) -> dict[str, Ints]:
         """Draws among documents of one category.
+
+        Args:
+            category: of all the documents.
+            labels: of n documents.
+            hashes: of their content.
+            sizes: of their clusters.
+            held_out: which of them are for validation, where something else decides than their
+                hashes.
 
         Returns:
             Equally long arrays, one element a drawn copy: `row` of the document, `copy` from 0,
             `order` in the shuffled corpus, `partition`.
         """
         drawn: list[tuple[int, int, int, int]] = []
-        for row, (label, content) in enumerate(zip(labels, hashes, strict=True)):
-            rate, threshold = self._groups.get((category, label), (0.0, -1))
-            held_out = split_draw(self._seed, content) <= threshold
-            copies = 1 if held_out else num_copies(self._seed, content, rate)
+        if held_out is None:
+            held_out = self.held_out(category, labels, hashes)
+        documents = zip(labels, hashes, sizes, held_out, strict=True)
+        for row, (label, content, size, out) in enumerate(documents):
+            if (category, label) not in self._groups:
+                continue
+            rate = self._groups[category, label][0] * self._weights.of(label, size)
+            copies = 1 if out else num_copies(self._seed, content, rate)
             for copy in range(copies):
                 order = order_draw(self._seed, content, copy)
-                drawn.append((row, copy, order, self._partition(order, held_out)))
+                drawn.append((row, copy, order, self._partition(order, out)))
         columns = np.array(drawn, np.int64).reshape(-1, 4).T
         return dict(zip(("row", "copy", _ORDER, PARTITION), columns, strict=True))
 
@@ -91,42 +140,46 @@ class Drawer:
 @typehints.with_input_types(int)
 @typehints.with_output_types(pa.RecordBatch)
 class _DrawDocuments(beam.DoFn):
-    def __init__(self, root: str, output: str, seed: int) -> None:
+    def __init__(self, root: str, output: str, seed: int, rehydrated: bool, bitext: str) -> None:
         self._root = root
         self._output = output
         self._seed = seed
+        self._rehydrated = rehydrated
+        self._bitext = bitext
 
     def setup(self) -> None:
         self._index = UnitIndex(self._root, read_manifest(self._root, "deduplicate"))
         plan = read_table(f"{self._root}/{PLAN_PATH}")
         output = recipe.ParquetOutput.model_validate_json(self._output)
-        self._drawer = Drawer(plan, output, self._seed)
+        weights = None
+        if self._rehydrated:
+            weights = Weights.read(read_table(f"{self._root}/{REHYDRATION_PATH}"))
+        self._drawer = Drawer(plan, output, self._seed, weights)
+        self._pairs = PseudoDocuments(recipe.Bitext.model_validate_json(self._bitext), self._seed)
 
     def process(self, ordinal: int) -> Iterator[pa.RecordBatch]:
         unit = self._index.units[ordinal]
-        for batch, sizes in self._index.surviving(unit, _READ):
+        for batch, sizes, held_out in self._documents(unit):
             labels = batch.column("label").to_pylist()
             hashes = batch.column("content_hash").to_pylist()
-            drawn = self._drawer.draw(unit.category, labels, hashes)
+            drawn = self._drawer.draw(unit.category, labels, hashes, sizes.tolist(), held_out)
             num_bytes = batch.column("num_bytes").to_numpy()[drawn["row"]]
             for start, end in cut_by_bytes(num_bytes, _PART_BYTES):
                 part = {name: values[start:end] for name, values in drawn.items()}
                 yield _drawn_batch(unit, batch, sizes, part)
 
-
-def cut_by_bytes(num_bytes: Ints, most: int) -> Iterator[tuple[int, int]]:
-    """Ranges of rows that hold about `most` bytes, one row at least; all rows, in order.
-
-    >>> list(cut_by_bytes(np.array([3, 3, 9, 1, 1]), 6))
-    [(0, 2), (2, 3), (3, 5)]
-    """
-    ends = np.cumsum(num_bytes)
-    start = 0
-    while start < len(ends):
-        before = int(ends[start - 1]) if start else 0
-        end = max(start + 1, int(np.searchsorted(ends, before + most, side="right")))
-        yield start, end
-        start = end
+    def _documents(
+        self, unit: IndexedUnit
+    ) -> Iterator[tuple[pa.RecordBatch, Ints, Sequence[bool] | None]]:
+        """What may be drawn, with sizes of clusters; of pairs, which documents are held out."""
+        if unit.category != "bitext":
+            for batch, sizes in self._index.surviving(unit, _READ):
+                yield batch, sizes, None
+            return
+        split = partial(self._drawer.held_out, unit.category)
+        for batch in self._pairs.batches(self._index.surviving(unit, PAIR_COLUMNS), split):
+            sizes = batch.column("cluster_size").to_numpy()
+            yield batch, sizes, batch.column(HELD_OUT).to_pylist()
 
 
 def _drawn_batch(
@@ -140,10 +193,11 @@ def _drawn_batch(
         columns[name] = pa.array([value] * len(rows), pa.string())
     columns["cluster_size"] = pa.array(sizes[rows])
     columns["copy"] = pa.array(drawn["copy"], pa.int32())
-    schema = CORPUS.append(pa.field(_ORDER, pa.int64())).append(pa.field(PARTITION, pa.int32()))
     columns[_ORDER] = pa.array(drawn[_ORDER])
     columns[PARTITION] = pa.array(drawn[PARTITION], pa.int32())
-    return pa.RecordBatch.from_arrays([columns[name] for name in schema.names], schema=schema)
+    columns.setdefault(NUM_PAIRS, pa.array(np.ones(len(rows), np.int64)))
+    columns.setdefault(AGAIN, pa.array(np.zeros(len(rows), bool)))
+    return pa.RecordBatch.from_arrays([columns[name] for name in _DRAWN.names], schema=_DRAWN)
 
 
 @typehints.with_input_types(tuple[int, Iterable[str]])
@@ -169,7 +223,7 @@ def write_shard(
         root: the output directory.
         output: the shards there are to be.
         partition: which of them this is.
-        table: rows in the schema CORPUS and `order`, in any order; None writes an empty shard.
+        table: rows of what is exchanged, in any order; None writes an empty shard.
     """
     path = shard_path(output, partition)
     if table is None:
@@ -185,7 +239,7 @@ def write_shard(
                 writer.write(batch)
     split = "train" if partition < output.shards else "validation"
     statistics = f"{FOLDER}/statistics/{split}-{partition:05d}.parquet"
-    return [*writer.entries, write_table(root, statistics, _statistics(rows, split))]
+    return [*writer.entries, write_table(root, statistics, _statistics(table, split))]
 
 
 def _wide(schema: pa.Schema) -> pa.Schema:
@@ -195,10 +249,15 @@ def _wide(schema: pa.Schema) -> pa.Schema:
 
 
 def _statistics(rows: pa.Table, split: str) -> pa.Table:
-    """Sums of a shard; copies beyond a document's first have the reason `repeated`."""
+    """Sums of a shard; copies beyond a document's first have the reason `repeated`.
+
+    Of pseudo-documents the pairs are counted, as the plan counts them, and those that are written
+    both ways are repeated.
+    """
     columns = [name for name in STATISTICS.names if name in CORPUS.names]
-    reason = pc.if_else(pc.greater(rows.column("copy"), 0), "repeated", "")
-    table = rows.select(columns).append_column("reason", reason)
+    repeated = pc.or_(pc.greater(rows.column("copy"), 0), rows.column(AGAIN))
+    table = rows.select(columns).append_column("reason", pc.if_else(repeated, "repeated", ""))
+    table = table.append_column("num_documents", rows.column(NUM_PAIRS))
     return merge([summarise(table, {"stage": FOLDER, "outcome": split})])
 
 
@@ -207,19 +266,36 @@ def _statistics(rows: pa.Table, split: str) -> pa.Table:
 class WriteShards(beam.PTransform):
     """Ordinals of units to shards, by way of the exchange."""
 
-    def __init__(self, root: str, output: recipe.ParquetOutput, seed: int) -> None:
-        """Takes the output directory with its plan, the shards there are to be, the seed."""
+    def __init__(
+        self,
+        root: str,
+        output: recipe.ParquetOutput,
+        seed: int,
+        *,
+        rehydrated: bool = False,
+        bitext: recipe.Bitext | None = None,
+    ) -> None:
+        """Takes what there is to know.
+
+        Args:
+            root: the output directory, with the plan.
+            output: the shards there are to be.
+            seed: of the draws.
+            rehydrated: whether there are weights by size of cluster beside the plan.
+            bitext: how pairs become documents; the defaults where it is absent.
+        """
         super().__init__()
         self._root = root
         self._output = output.model_dump_json()
-        self._seed = seed
+        pairs = (bitext or recipe.Bitext()).model_dump_json()
+        self._draw = _DrawDocuments(root, self._output, seed, rehydrated, pairs)
 
     def expand(self, ordinals: beam.PCollection) -> beam.PCollection:
         """Draws, exchanges, writes."""
         folder = f"{temporary_folder(self._root, FOLDER)}/exchange"
         return (
             ordinals
-            | "DrawDocuments" >> beam.ParDo(_DrawDocuments(self._root, self._output, self._seed))
+            | "DrawDocuments" >> beam.ParDo(self._draw)
             | "Exchange" >> ExchangeBatches(folder)
             | "WriteShard" >> beam.ParDo(_WriteShard(self._root, self._output))
         )

@@ -18,25 +18,26 @@ import xxhash
 from apache_beam import typehints
 
 from glotmill.schemas import recipe
-from glotmill.schemas.lock import row_of, unit_of
-from glotmill.transforms import batches as _coder  # noqa: F401  registers the coder
+from glotmill.schemas.lock import is_shadow, row_of, unit_of
+from glotmill.transforms.batches import cut_by_bytes
 from glotmill.transforms.candidates import candidate_pairs, unique_pairs
 from glotmill.transforms.components import EDGE
 from glotmill.transforms.exchange import PARTITION, ExchangeBatches, read_references
 from glotmill.transforms.minhash import similarities
 from glotmill.transforms.scan import scan
 from glotmill.transforms.shingles import shingles
-from glotmill.transforms.sketch import shingle_lengths
+from glotmill.transforms.sketch import compared_words, shingle_lengths
 from glotmill.transforms.unit_index import Corpora, IndexedUnit
-from glotmill.transforms.words import word_characters, word_hashes, word_starts
+from glotmill.transforms.words import word_characters
 
 # Records of (key, id) in a partition, with room for uneven ones: 16 MB, and twice that to sort.
 _RECORDS_PER_PARTITION = 1 << 20
 # The estimate of a pair that is compared shingle by shingle may be so much too low: three standard
 # errors for 100 values.
 _DOUBT = 0.15
-# Pairs whose sketches are held at a time.
+# Pairs whose sketches are held at a time, and bytes of shingles.
 _PAIRS_AT_A_TIME = 1 << 16
+_SHINGLE_BYTES = 32 * 2**20
 
 Ints = npt.NDArray[np.int64]
 
@@ -78,7 +79,7 @@ class _ReadBandKeys(beam.DoFn):
             compared &= ~np.isin(ids, removed)
             names = scopes_of(self._scope, self._corpora.unit(ordinal), batch)
             keys = fixed_bytes(batch.column("band_keys"), np.dtype("<u8"))[compared]
-            keys = keys ^ _salts(names)[compared, None]
+            keys = keys ^ salts(names)[compared, None]
             columns_of_all = [
                 pa.array((keys.ravel() % np.uint64(self._num_partitions)).astype(np.int32)),
                 pa.array(keys.ravel()),
@@ -87,7 +88,7 @@ class _ReadBandKeys(beam.DoFn):
             yield pa.RecordBatch.from_arrays(columns_of_all, names=[PARTITION, "key", "id"])
 
 
-def _salts(names: Sequence[str]) -> npt.NDArray[np.uint64]:
+def salts(names: Sequence[str]) -> npt.NDArray[np.uint64]:
     """A hash of each name; uint64[n]."""
     kinds, places = np.unique(np.array(names, dtype=object), return_inverse=True)
     hashes = [xxhash.xxh3_64_intdigest(str(name).encode()) for name in kinds]
@@ -112,9 +113,14 @@ def _joined(references: Iterable[str]) -> dict[str, pa.ChunkedArray]:
 class _FindPairs(beam.DoFn):
     """A partition of (key, id) to pairs, partitioned by the unit of the first."""
 
+    def __init__(self, only_shadows: bool) -> None:
+        self._only_shadows = only_shadows
+
     def process(self, element: tuple[int, Iterable[str]]) -> Iterator[pa.RecordBatch]:
         columns = _joined(element[1])
         pairs = candidate_pairs(columns["key"].to_numpy(), columns["id"].to_numpy())
+        if self._only_shadows:
+            pairs = pairs[is_shadow(pairs).any(axis=1)]
         if len(pairs):
             yield _pairs_batch(pairs, by=0)
 
@@ -183,11 +189,8 @@ def shingle_sets(
 ) -> list[npt.NDArray[np.uint32]]:
     """Shingles of n texts of the scripts given, sorted and each once; n arrays uint32[...]."""
     scanned = scan(text)
-    inside = word_characters(scanned)
-    begins = word_starts(scanned, inside)
-    words = word_hashes(scanned, inside, np.flatnonzero(begins))
-    lengths = shingle_lengths(scripts, near)
-    hashes, counts = shingles(words, scanned.sum_by_document(begins), lengths)
+    words, num_words = compared_words(scanned, word_characters(scanned))
+    hashes, counts = shingles(words, num_words, shingle_lengths(scripts, near))
     return [np.unique(part) for part in np.split(hashes, np.cumsum(counts)[:-1])]
 
 
@@ -236,8 +239,9 @@ class _AttachShingles(_Comparing):
         ordinal, references = element
         pairs = _pairs(_joined(references))
         sets = self._shingles(ordinal, np.unique(pairs[:, 0]))
-        for start in range(0, len(pairs), _PAIRS_AT_A_TIME >> 6):
-            part = pairs[start : start + (_PAIRS_AT_A_TIME >> 6)]
+        num_bytes = np.array([sets[identity].nbytes for identity in pairs[:, 0].tolist()])
+        for start, end in cut_by_bytes(num_bytes, _SHINGLE_BYTES):
+            part = pairs[start:end]
             listed = [sets[identity] for identity in part[:, 0].tolist()]
             column = pa.array(listed, pa.list_(pa.uint32()))
             yield _pairs_batch(part, by=1, shingles=column)
@@ -281,9 +285,26 @@ class FindNearDuplicates(beam.PTransform):
     Output: packed records of `components.EDGE`.
     """
 
-    def __init__(self, root: str, options: recipe.Deduplicate, num_documents: int, temporary: str):
-        """Takes the output directory, the options, the documents in all, a folder for exchanges."""
+    def __init__(
+        self,
+        root: str,
+        options: recipe.Deduplicate,
+        num_documents: int,
+        temporary: str,
+        *,
+        only_shadows: bool = False,
+    ) -> None:
+        """Takes what there is to know.
+
+        Args:
+            root: the output directory.
+            options: of the recipe.
+            num_documents: in all; it decides how finely keys are partitioned.
+            temporary: a folder for exchanges.
+            only_shadows: compare only pairs of which one was dropped by the filters.
+        """
         super().__init__()
+        self._only_shadows = only_shadows
         self._root = root
         self._near = options.near or recipe.Near()
         self._options = options.model_dump_json()
@@ -298,7 +319,7 @@ class FindNearDuplicates(beam.PTransform):
             | "ReadBandKeys"
             >> beam.ParDo(_ReadBandKeys(self._root, self._options, self._num_partitions))
             | "ExchangeKeys" >> self._exchange("keys")
-            | "FindPairs" >> beam.ParDo(_FindPairs())
+            | "FindPairs" >> beam.ParDo(_FindPairs(self._only_shadows))
             | "ExchangePairs" >> self._exchange("pairs")
         )
         if self._near.verify == "none":

@@ -12,7 +12,7 @@ import pyarrow.csv as pa_csv
 
 from glotmill.schemas import recipe
 from glotmill.schemas.tables import COUNTS, PLAN
-from glotmill.schemas.tiers import tier_of, tier_table
+from glotmill.schemas.tiers import tier_of, tiers_of
 
 #: A category and a label: what the mixture is made of.
 Group = tuple[str, str]
@@ -76,7 +76,12 @@ def _included(counts: pa.Table, options: recipe.Mix) -> Iterator[dict[str, Any]]
             yield row
 
 
-def make_plan(counts: pa.Table, thresholds: Mapping[Group, int], options: recipe.Mix) -> pa.Table:
+def make_plan(
+    counts: pa.Table,
+    thresholds: Mapping[Group, int],
+    options: recipe.Mix,
+    mean_weights: Mapping[Group, float] | None = None,
+) -> pa.Table:
     """The mixture, one row a category and label, in the schema PLAN.
 
     Args:
@@ -84,14 +89,16 @@ def make_plan(counts: pa.Table, thresholds: Mapping[Group, int], options: recipe
         thresholds: the largest split draw that is held out, per group; none is held out where
             it is absent.
         options: of the recipe.
+        mean_weights: what rehydration multiplies the rate of each group by, on average; 1 where
+            it is absent.
     """
-    tiers = tier_table(options.tiers)
     rows = []
     for row in _included(counts, options):
         group = (row["category"], row["label"])
         count = row[f"num_{options.count_by}"]
-        tier = tier_of(count, tiers)
+        tier = tier_of(count, tiers_of(options.tiers, row["category"]))
         held_out = num_held_out(row["num_documents"], options.validation)
+        weight = (mean_weights or {}).get(group, 1.0)
         training_share = 1 - held_out / row["num_documents"]
         rows.append(
             {
@@ -100,7 +107,8 @@ def make_plan(counts: pa.Table, thresholds: Mapping[Group, int], options: recipe
                 "num_validation_documents": held_out,
                 "validation_threshold": thresholds.get(group, -1),
                 "rate": tier.rate,
-                "planned_count": tier.rate * count * training_share,
+                "weight": weight,
+                "planned_count": tier.rate * weight * count * training_share,
             }
         )
     return pa.Table.from_pylist(rows, schema=PLAN)

@@ -21,6 +21,7 @@ from glotmill.schemas import recipe
 from glotmill.schemas.lock import is_foreign, row_of, unit_of
 from glotmill.schemas.tables import COUNTS, REMOVALS
 from glotmill.transforms import storage
+from glotmill.transforms.cluster_sizes import count_kept, write_sizes
 from glotmill.transforms.components import NODE
 from glotmill.transforms.records import temporary_folder, write_record
 from glotmill.transforms.statistics import merge, summarise
@@ -28,15 +29,19 @@ from glotmill.transforms.tables import write_table
 from glotmill.transforms.unit_index import Corpora, IndexedUnit, UnitIndex, removals_path
 
 FOLDER = "deduplicate"
-EXACT, NEAR = "exact_duplicate", "near_duplicate"
+EXACT, NEAR, REPEATED = "exact_duplicate", "near_duplicate", "repeated_side"
 #: Above that of any source: documents of other corpora always stay.
 PRIORITY_OF_OTHERS = 2**31 - 1
+#: Below that of any source: documents that the filters dropped stand for no other.
+PRIORITY_OF_SHADOWS = -(2**31)
 
 #: What becomes of a document: `cluster` is the id that stays, `size` counts documents, and
-#: `exact` says whether its text is equal to that of another one that stays or is removed nearby.
+#: `exact` says whether its text is equal to that of another one that stays or is removed nearby,
+#: `capped` whether it is a pair beyond the cap on repeated sides.
 REMOVAL = np.dtype(
-    [("id", "<i8"), ("removed", "?"), ("exact", "?"), ("cluster", "<i8"), ("size", "<i8")]
-)
+    [("id", "<i8"), ("removed", "?"), ("exact", "?"), ("capped", "?"), ("cluster", "<i8"),
+     ("size", "<i8")]
+)  # fmt: skip
 # A document of a cluster; `text` is the id of the one that stands for all of equal text.
 RANKED = np.dtype(
     [("root", "<i8"), ("id", "<i8"), ("text", "<i8"), ("priority", "<i4"), ("length", "<i8"),
@@ -62,7 +67,7 @@ class Oversized:
         num_documents: of the cluster.
         num_texts: different ones among them.
         label: most of them have.
-        label_share: share of that label's documents that these texts are.
+        label_share: share of that label's documents that its texts among these are.
         samples: ids of some of its texts, the one that stays first.
     """
 
@@ -82,6 +87,11 @@ def units_of(found: Records) -> Iterator[tuple[int, bytes]]:
     ordinals, starts = np.unique(unit_of(found["id"]), return_index=True)
     for ordinal, rows in zip(ordinals, np.split(found, starts[1:]), strict=True):
         yield int(ordinal), rows.tobytes()
+
+
+def partitions_of(roots: Ints) -> npt.NDArray[np.uint64]:
+    """The partition of each cluster, by its root: one of 64."""
+    return roots.astype(np.uint64) * _MIX >> _PARTITION_SHIFT
 
 
 class ClusterJudge:
@@ -133,12 +143,13 @@ class ClusterJudge:
 
     def _oversized(self, cluster: Records, is_text: npt.NDArray[np.bool_]) -> Oversized | None:
         texts = cluster[is_text]
-        labels, counts = np.unique(texts["label"], return_counts=True)
-        place = int(np.argmax(counts))
-        label = int(labels[place])
+        ours = texts["label"][~is_foreign(texts["id"])]
+        labels, counts = np.unique(ours, return_counts=True)
+        place = int(np.argmax(counts)) if len(counts) else 0
+        label = int(labels[place]) if len(counts) else -1
         share = counts[place] / self._totals[label] if label >= 0 else 0.0
         too_many = len(texts) > self._near.max_cluster
-        too_large = len(texts) >= _LEAST_TEXTS and share > self._near.max_label_share
+        too_large = len(ours) >= _LEAST_TEXTS and share > self._near.max_label_share
         if not (too_many or too_large):
             return None
         spread = np.linspace(0, len(texts) - 1, min(_NUM_SAMPLES, len(texts))).astype(int)
@@ -206,7 +217,7 @@ class _Rank(beam.DoFn):
         ranked["priority"] = np.where(
             foreign, PRIORITY_OF_OTHERS, self._corpora.unit(ordinal).priority
         )
-        partition = ranked["root"].astype(np.uint64) * _MIX >> _PARTITION_SHIFT
+        partition = partitions_of(ranked["root"])
         for number in np.unique(partition):
             yield int(number), ranked[partition == number].tobytes()
 
@@ -293,8 +304,11 @@ class _WriteRemovals(beam.DoFn):
         if not len(found):
             return
         unit = self._index.units[element[0]]
-        found = found[np.argsort(found["id"])]
+        found = found[np.lexsort((found["cluster"], found["capped"], found["id"]))]
+        # A pair beyond the cap may have been the one that stays of a cluster.
+        found = found[np.append(found["id"][1:] != found["id"][:-1], True)]
         reasons = np.where(found["exact"], EXACT, NEAR)
+        reasons = np.where(found["capped"], REPEATED, reasons)
         table = pa.table(
             {
                 "row": row_of(found["id"]),
@@ -306,19 +320,25 @@ class _WriteRemovals(beam.DoFn):
             schema=REMOVALS,
         )
         entry = write_table(self._root, removals_path(unit.key), table)
-        removed = found["removed"]
+        documents = self._listed_documents(unit, row_of(found["id"]))
+        stays = ~found["removed"]
+        sizes = count_kept(documents, found["size"], stays, unit.category)
+        write_sizes(self._root, unit.ordinal, sizes)
         path = f"{FOLDER}/statistics/{unit.key}.parquet"
-        statistics = self._statistics(unit, row_of(found["id"])[removed], reasons[removed])
+        statistics = _statistics(documents.append_column("reason", pa.array(reasons)), ~stays)
         entries = [entry, write_table(self._root, path, statistics)]
         yield write_record(self._root, FOLDER, unit.key, entries)
 
-    def _statistics(self, unit: IndexedUnit, rows: Ints, reasons: npt.NDArray[np.str_]) -> pa.Table:
+    def _listed_documents(self, unit: IndexedUnit, rows: Ints) -> pa.Table:
         columns = [
             "source", "declared_label", "identified_label", "verdict", "script", "label", *COUNTS
         ]  # fmt: skip
-        documents = pa.Table.from_batches(self._index.batches(unit, columns))
-        table = documents.take(pa.array(rows)).append_column("reason", pa.array(reasons))
-        return merge([summarise(table, {"stage": FOLDER, "outcome": "dropped"})])
+        return pa.Table.from_batches(self._index.batches(unit, columns)).take(pa.array(rows))
+
+
+def _statistics(documents: pa.Table, removed: npt.NDArray[np.bool_]) -> pa.Table:
+    removed_documents = documents.filter(pa.array(removed))
+    return merge([summarise(removed_documents, {"stage": FOLDER, "outcome": "dropped"})])
 
 
 @typehints.with_input_types(tuple[int, bytes])

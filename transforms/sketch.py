@@ -7,20 +7,108 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from glotmill.language_registry.scripts import is_spaced
+from glotmill.language_registry.unicode_tables import (
+    LETTER,
+    MARK,
+    SCRIPT_CODES,
+    category_flags,
+    script_index,
+    script_table,
+)
 from glotmill.schemas import recipe
 from glotmill.transforms.minhash import band_keys, signatures, sketches
+from glotmill.transforms.scan import Scan, scan
 from glotmill.transforms.shingles import shingles
-from glotmill.transforms.words import Hashes, Ints
+from glotmill.transforms.words import (
+    Bools,
+    Hashes,
+    Ints,
+    has_katakana,
+    word_characters,
+    word_hashes,
+    word_starts,
+)
 
-_is_spaced = functools.cache(is_spaced)
+
+@functools.cache
+def _has_marks(script: str) -> bool:
+    """Whether a script has a mark or more for 20 letters, as Thai has its vowel signs.
+
+    Han has two marks for 90,000 letters.
+    """
+    if script not in SCRIPT_CODES:  # composite ones: Hans, Jpan
+        return False
+    flags = category_flags()[script_table() == script_index(script)]
+    return bool(np.count_nonzero(flags & MARK) * 20 >= np.count_nonzero(flags & LETTER))
+
+
+def shingle_length(script: str, near: recipe.Near) -> int:
+    """Words in a shingle, in a script without spaces letters with their marks.
+
+    Such a letter is one code point in Han and two or so in Myanmar or Tibetan: three of them are
+    about as long as five of the others.
+
+    >>> [shingle_length(script, recipe.Near()) for script in ("Deva", "Hans", "Jpan", "Mymr")]
+    [5, 5, 5, 3]
+    """
+    if is_spaced(script):
+        return near.ngram
+    return near.cluster_ngram if _has_marks(script) else near.character_ngram
 
 
 def shingle_lengths(scripts: Sequence[str], near: recipe.Near) -> Ints:
-    """Words in a shingle of each of n documents, by their scripts; int64[n]."""
-    spaced = np.array([_is_spaced(script) for script in scripts], bool)
-    return np.where(spaced, near.ngram, near.character_ngram)
+    """`shingle_length` of each of n documents; int64[n]."""
+    known = {script: shingle_length(script, near) for script in set(scripts)}
+    return np.array([known[script] for script in scripts], np.int64)
+
+
+def compared_words(scan: Scan, inside: Bools) -> tuple[Hashes, Ints]:
+    """Hashes of the words of n documents, and int64[n] how many each has.
+
+    They are the words that are counted, but Katakana is cut into letters as Hiragana and Han are:
+    all of Japanese is compared in the same measure.
+
+    Args:
+        scan: the scanned batch.
+        inside: bool[m], word characters.
+    """
+    begins = word_starts(scan, inside, cut_katakana=True)
+    return word_hashes(scan, inside, np.flatnonzero(begins)), scan.sum_by_document(begins)
+
+
+def sketch_texts(
+    text: pa.Array,
+    scanned: Scan,
+    words: Hashes,
+    words_per_document: Ints,
+    scripts: Sequence[str],
+    near: recipe.Near,
+) -> dict[str, npt.NDArray[np.generic]]:
+    """`sketch` of n texts whose words are at hand as they are counted.
+
+    Args:
+        text: Arrow string array of length n.
+        scanned: the texts, scanned.
+        words: uint64[w], hashes of the words of all documents.
+        words_per_document: int64[n].
+        scripts: n codes of ISO 15924.
+        near: how near duplicates are to be found.
+    """
+    again = has_katakana(scanned)
+    if not again.any():
+        return sketch(words, words_per_document, scripts, near)
+    codes = np.array(scripts, object)
+    others = np.repeat(~again, words_per_document)
+    counted = sketch(words[others], words_per_document[~again], codes[~again].tolist(), near)
+    few = scan(text.filter(pa.array(again)))
+    cut = sketch(*compared_words(few, word_characters(few)), codes[again].tolist(), near)
+    found = {name: np.empty((len(text), *part.shape[1:]), part.dtype) for name, part in cut.items()}
+    for name, values in found.items():
+        values[~again], values[again] = counted[name], cut[name]
+    return found
 
 
 def sketch(
@@ -29,7 +117,7 @@ def sketch(
     """The columns of `sketch_fields` for n documents.
 
     Args:
-        words: uint64[w], hashes of the words of all documents.
+        words: uint64[w], what `compared_words` gives.
         words_per_document: int64[n].
         scripts: n codes of ISO 15924.
         near: how near duplicates are to be found.

@@ -16,7 +16,8 @@ def summarise(table: pa.Table | pa.RecordBatch, constants: Mapping[str, str]) ->
     """One row a group of the table's rows, in the schema STATISTICS.
 
     Args:
-        table: rows with the columns COUNTS and some of STATISTICS_KEYS; null keys become "".
+        table: rows with the columns COUNTS and some of STATISTICS_KEYS; null keys become "". A
+            row counts as one document, or as many as a column `num_documents` says.
         constants: the keys that are the same on all rows, such as stage and outcome.
     """
     columns: dict[str, pa.Array] = {}
@@ -27,7 +28,8 @@ def summarise(table: pa.Table | pa.RecordBatch, constants: Mapping[str, str]) ->
             columns[name] = pc.fill_null(table.column(name), "")
     for name in COUNTS:
         columns[name] = table.column(name) if name in table.schema.names else _ones(table, 0)
-    columns["num_documents"] = _ones(table, 1)
+    counted = "num_documents" in table.schema.names
+    columns["num_documents"] = table.column("num_documents") if counted else _ones(table, 1)
     return merge([pa.table(columns).select(STATISTICS.names).cast(STATISTICS)])
 
 

@@ -12,10 +12,20 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from glotmill.schemas.lock import Lock, doc_id, foreign_ordinal, split_ordinal
+from glotmill.schemas.lock import (
+    Lock,
+    doc_id,
+    foreign_ordinal,
+    shadow_ordinal,
+    shadowed_unit,
+    split_ordinal,
+)
 from glotmill.schemas.manifest import MANIFEST, SUCCESS, FileEntry, Manifest, UnitRecord
+from glotmill.schemas.tables import DROP_REASON
 from glotmill.transforms import storage
+from glotmill.transforms.decide import NOT_JUDGED
 from glotmill.transforms.tables import read_batches, read_table, write_table
 
 PATH = "units.parquet"
@@ -31,6 +41,9 @@ _SCHEMA = pa.schema(
         # Path of the documents relative to the output; null where none was kept.
         pa.field("documents", pa.string()),
         pa.field("num_rows", pa.int64(), nullable=False),
+        # The same of the documents that were dropped.
+        pa.field("dropped", pa.string()),
+        pa.field("num_dropped", pa.int64(), nullable=False),
     ]
 )
 
@@ -48,6 +61,8 @@ class IndexedUnit:
     priority: int
     documents: str | None
     num_rows: int
+    dropped: str | None = None  # earlier versions wrote neither
+    num_dropped: int = 0
 
 
 def write_index(root: str, lock: Lock, records: Sequence[UnitRecord]) -> FileEntry:
@@ -56,7 +71,7 @@ def write_index(root: str, lock: Lock, records: Sequence[UnitRecord]) -> FileEnt
     rows = []
     for unit, record in zip(lock.units, records, strict=True):
         source = sources[unit.source]
-        entry = record.file("documents")
+        entry, dropped = record.file("documents"), record.file("dropped")
         rows.append(
             {
                 "key": unit.key,
@@ -67,6 +82,8 @@ def write_index(root: str, lock: Lock, records: Sequence[UnitRecord]) -> FileEnt
                 "priority": source.priority,
                 "documents": entry.path if entry else None,
                 "num_rows": record.num_kept,
+                "dropped": dropped.path if dropped else None,
+                "num_dropped": record.num_dropped,
             }
         )
     return write_table(root, PATH, pa.Table.from_pylist(rows, schema=_SCHEMA))
@@ -93,6 +110,17 @@ class UnitIndex:
         """Record batches of a unit's documents, all of them."""
         if unit.documents is not None:
             yield from read_batches(f"{self._root}/{unit.documents}", columns)
+
+    def shadow_ordinals(self) -> list[int]:
+        """Ordinals that stand for the dropped documents of the units that have any."""
+        return [shadow_ordinal(unit.ordinal) for unit in self.units if unit.num_dropped]
+
+    def dropped_batches(
+        self, unit: IndexedUnit, columns: Sequence[str] | None = None
+    ) -> Iterator[pa.RecordBatch]:
+        """Record batches of the documents of a unit that ingest dropped, whatever the reason."""
+        if unit.dropped is not None:
+            yield from read_batches(f"{self._root}/{unit.dropped}", columns)
 
     def surviving(
         self, unit: IndexedUnit, columns: Sequence[str] | None = None
@@ -147,11 +175,18 @@ class Corpora:
         ]
         return [*(unit.ordinal for unit in self._own.units if unit.num_rows), *foreign]
 
+    def own_units(self) -> list[IndexedUnit]:
+        """Units of this run that have documents."""
+        return [unit for unit in self._own.units if unit.num_rows]
+
     def unit(self, ordinal: int) -> IndexedUnit:
         """A unit; its own ordinal is that in its corpus."""
         return self._find(ordinal)[1]
 
     def _find(self, ordinal: int) -> tuple[UnitIndex, IndexedUnit]:
+        shadowed = shadowed_unit(ordinal)
+        if shadowed is not None:
+            return self._own, self._own.units[shadowed]
         corpus, place = split_ordinal(ordinal)
         index = self._own if corpus < 0 else self._others[corpus]
         return index, index.units[place]
@@ -159,22 +194,38 @@ class Corpora:
     def batches(
         self, ordinal: int, columns: Sequence[str]
     ) -> Iterator[tuple[pa.RecordBatch, npt.NDArray[np.int64]]]:
-        """Documents of a unit with their identities; of other corpora those that survived."""
-        index, unit = self._find(ordinal)
-        removed = np.zeros(unit.num_rows, bool)
-        if split_ordinal(ordinal)[0] >= 0:
-            removed = index.removed_rows(unit)
+        """Documents of a unit with their identities.
+
+        Of other corpora those that survived, of dropped documents those that a filter judged.
+        """
         start = 0
-        for batch in index.batches(unit, columns):
+        stays_out = self._left_out(ordinal)
+        for batch in self._all_batches(ordinal, columns):
             rows = np.arange(start, start + batch.num_rows)
             start += batch.num_rows
-            stays = ~removed[rows]
+            stays = ~stays_out[rows]
             yield batch.filter(pa.array(stays)), doc_id(ordinal, rows[stays])
+
+    def _left_out(self, ordinal: int) -> npt.NDArray[np.bool_]:
+        index, unit = self._find(ordinal)
+        if shadowed_unit(ordinal) is not None:
+            reasons = self.column(ordinal, DROP_REASON.name)
+            return np.asarray(pc.is_in(reasons, pa.array(NOT_JUDGED)))
+        if split_ordinal(ordinal)[0] >= 0:
+            return index.removed_rows(unit)
+        return np.zeros(unit.num_rows, bool)
+
+    def _all_batches(self, ordinal: int, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        index, unit = self._find(ordinal)
+        if shadowed_unit(ordinal) is not None:
+            return index.dropped_batches(unit, columns)
+        return index.batches(unit, columns)
 
     def column(self, ordinal: int, name: str) -> pa.ChunkedArray:
         """One column of all documents of a unit, by row number."""
-        index, unit = self._find(ordinal)
-        return pa.chunked_array([batch.column(name) for batch in index.batches(unit, [name])])
+        return pa.chunked_array(
+            [batch.column(name) for batch in self._all_batches(ordinal, [name])]
+        )
 
 
 def removals_path(key: str) -> str:

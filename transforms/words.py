@@ -22,6 +22,7 @@ from glotmill.language_registry.unicode_tables import (
     SENTENCE_TERMINAL,
     WHITESPACE,
     folded_case,
+    script_index,
 )
 from glotmill.transforms.scan import JOINER, MID_LETTER, NEWLINE, Scan
 
@@ -34,6 +35,7 @@ Hashes = npt.NDArray[np.uint64]
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)
 _BASE = 0xBF58476D1CE4E5B9
 _PLACES = 1 << 12
+_TATWEEL = 0x640
 
 
 def next_of(values: Bools, starts: Ints) -> Bools:
@@ -57,13 +59,18 @@ def _last_places(starts: Ints) -> Ints:
     return starts[1:][starts[1:] > starts[:-1]] - 1
 
 
+_KATAKANA = "Kana"
+
+
 @functools.cache
-def _unspaced() -> Bools:
+def _unspaced(katakana: bool) -> Bools:
     """Scripts written without spaces between words, by index into SCRIPT_CODES.
 
-    Katakana is left out: UAX #29 keeps a run of it together.
+    Katakana is one of them where it is asked for: UAX #29 keeps a run of it together.
     """
-    return np.array([code != "Kana" and not is_spaced(code) for code in SCRIPT_CODES])
+    alone = np.array([not is_spaced(code) for code in SCRIPT_CODES])
+    alone[script_index(_KATAKANA)] = katakana
+    return alone
 
 
 def word_characters(scan: Scan) -> Bools:
@@ -77,20 +84,26 @@ def word_characters(scan: Scan) -> Bools:
         inside = _with_marks(inside & ~attached, attached, scan.starts)
     mid = np.flatnonzero(scan.flags & MID_LETTER)
     if mid.size:
-        letters = ((scan.flags & LETTER) != 0) & ~_unspaced()[scan.scripts]
+        letters = ((scan.flags & LETTER) != 0) & ~_unspaced(katakana=False)[scan.scripts]
         around = previous_of(letters, scan.starts)[mid] & next_of(letters, scan.starts)[mid]
         inside[mid[around]] = True
     return inside
 
 
-def word_starts(scan: Scan, inside: Bools) -> Bools:
+def has_katakana(scan: Scan) -> Bools:
+    """Which of n documents have Katakana in them, so that it matters how it is cut; bool[n]."""
+    return scan.sum_by_document(scan.scripts == script_index(_KATAKANA)) > 0
+
+
+def word_starts(scan: Scan, inside: Bools, *, cut_katakana: bool = False) -> Bools:
     """Code points that begin a word; bool[m].
 
     Args:
         scan: the scanned batch.
         inside: what `word_characters` gives.
+        cut_katakana: every letter of it begins a word, as those of Hiragana do.
     """
-    alone = _unspaced()[scan.scripts] & ((scan.flags & LETTER) != 0)
+    alone = _unspaced(cut_katakana)[scan.scripts] & ((scan.flags & LETTER) != 0)
     begins = inside & ~previous_of(inside, scan.starts)
     if not alone.any():
         return begins
@@ -147,7 +160,10 @@ def _weights() -> Hashes:
 
 
 def word_hashes(scan: Scan, inside: Bools, starts: Ints) -> Hashes:
-    """A 64-bit hash of each word; neither case nor what stands between words enters it.
+    """A 64-bit hash of each word.
+
+    Neither case nor what stands between words enters it, nor what is written in several ways
+    inside them: apostrophes, joiners, the Arabic tatweel.
 
     Args:
         scan: the scanned batch.
@@ -159,13 +175,16 @@ def word_hashes(scan: Scan, inside: Bools, starts: Ints) -> Hashes:
     """
     if not starts.size:
         return np.zeros(0, np.uint64)
-    lengths = np.diff(starts, append=len(scan.codepoints))
-    place = np.arange(starts[0], len(scan.codepoints)) - np.repeat(starts, lengths)
-    terms = folded_case()[scan.codepoints[starts[0] :]].astype(np.uint64) * _SPREAD
+    hashed = inside & ((scan.flags & (MID_LETTER | JOINER)) == 0) & (scan.codepoints != _TATWEEL)
+    hashed[starts] = True  # no word is empty
+    hashed[: starts[0]] = False
+    firsts = np.cumsum(hashed)[starts] - 1
+    codepoints = scan.codepoints[hashed]
+    place = np.arange(len(codepoints)) - np.repeat(firsts, np.diff(firsts, append=len(codepoints)))
+    terms = folded_case()[codepoints].astype(np.uint64) * _SPREAD
     terms ^= terms >> np.uint64(29)
     terms *= _weights()[place & (_PLACES - 1)]
-    terms[~inside[starts[0] :]] = 0
-    sums = np.add.reduceat(terms, starts - starts[0])
+    sums = np.add.reduceat(terms, firsts)
     return sums ^ (sums >> np.uint64(32))
 
 

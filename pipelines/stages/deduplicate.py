@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 import pyarrow as pa
@@ -18,15 +18,19 @@ from glotmill.schemas.manifest import FileEntry
 from glotmill.schemas.recipe import Near
 from glotmill.schemas.tables import OVERSIZED
 from glotmill.transforms import storage
+from glotmill.transforms.cluster_sizes import PATH as SIZES_PATH
+from glotmill.transforms.cluster_sizes import complete_sizes, read_sizes
 from glotmill.transforms.components import fits_one_worker
+from glotmill.transforms.decide import NOT_JUDGED
+from glotmill.transforms.plan import available
 from glotmill.transforms.records import read_records, temporary_folder
 from glotmill.transforms.removals import Oversized, read_oversized
 from glotmill.transforms.stars import EdgeFiles, connect_distributed
 from glotmill.transforms.tables import write_table
-from glotmill.transforms.unit_index import Corpora
+from glotmill.transforms.unit_index import Corpora, UnitIndex
 
 #: Raised by one whenever the stage gives other output for the same recipe and input.
-VERSION = 2
+VERSION = 3
 # Documents whose hashes one worker reads in the time another takes to start.
 _DOCUMENTS_PER_WORKER = 2_000_000
 # The same where near duplicates are looked for too.
@@ -48,19 +52,26 @@ class DeduplicateStage:
         sources = [(s.name, s.priority, s.category) for s in recipe.sources]
         options = recipe.deduplicate.model_dump(mode="json", exclude={"against"})
         others = [key_of_other(recipe, path) for path in recipe.deduplicate.against]
-        return fingerprint([VERSION, before, options, sources, others])
+        return fingerprint([VERSION, before, options, sources, others, recipe.counts_shadows])
 
     def work(self, job: Job, before: Manifests) -> Written:
         """Writes a removal list for each unit that has duplicates elsewhere."""
         num_units = len(job.lock.units)
         job.progress.started(self.name, total=num_units, unit="units")
-        storage.delete([f"{job.root}/{_OVERSIZED_PATH}"])
+        storage.delete([f"{job.root}/{path}" for path in (_OVERSIZED_PATH, SIZES_PATH)])
         options = job.lock.recipe.deduplicate
-        if options.exact or options.near is not None:
+        has_pairs = any(source.category == "bitext" for source in job.lock.recipe.sources)
+        caps = has_pairs and options.max_repeated_sides is not None
+        looked = options.exact or options.near is not None or caps
+        if looked:
             self._find(job, before)
-        files = read_records(job.root, self.name)
-        files += _judge_oversized(job)
+        oversized = _judge_oversized(job)
+        if job.lock.recipe.counts_shadows:
+            self._count_shadows(job, before)
+        files = [*read_records(job.root, self.name), *oversized]
         removed = statistics_of(job.root, self.name, files)
+        if looked:
+            files.append(write_table(job.root, SIZES_PATH, _cluster_sizes(job, before, removed)))
         return files, {"removed": sum(removed.column("num_documents").to_pylist())}
 
     def _find(self, job: Job, before: Manifests) -> None:
@@ -70,23 +81,40 @@ class DeduplicateStage:
         corpora = Corpora(job.root, options.against)
         ordinals = corpora.ordinals()
         num_documents = sum(corpora.unit(ordinal).num_rows for ordinal in ordinals)
+        pairs = [unit.ordinal for unit in corpora.own_units() if unit.category == "bitext"]
         connected = None
         if options.near is not None and not fits_one_worker(num_documents):
-            folder = f"{temporary_folder(job.root, self.name)}/edges"
-            job.run(
-                lambda p: build.duplicate_edges(
-                    p, options, job.root, ordinals, num_documents, f"{folder}/found"
-                ),
-                workers,
-            )
-            found = EdgeFiles.read(f"{folder}/found")
-            connected = connect_distributed(lambda b: job.run(b, workers), folder, found)
+            find = (options, job.root, ordinals, num_documents)
+            connected = _connect(job, "own", build.duplicate_edges, find, workers)
         job.run(
             lambda p: build.deduplicate(
-                p, options, job.root, ordinals, by_label, num_documents, connected
+                p, options, job.root, ordinals, by_label, num_documents, connected, pairs
             ),
             workers,
         )
+
+    def _count_shadows(self, job: Job, before: Manifests) -> None:
+        options = job.lock.recipe.deduplicate
+        workers = hash_workers(job, before, compared=options.near is not None)
+        index = UnitIndex(job.root)
+        units = index.units
+        ordinals = [unit.ordinal for unit in units if unit.num_rows] + index.shadow_ordinals()
+        num_documents = sum(unit.num_rows + unit.num_dropped for unit in units)
+        find = (options, job.root, ordinals, num_documents)
+        connected = None
+        if not fits_one_worker(num_documents):
+            connected = _connect(job, "shadows", build.shadow_edges, find, workers)
+        job.run(lambda p: build.count_shadows(p, *find, connected), workers)
+
+
+def _connect(
+    job: Job, name: str, find: Callable[..., object], arguments: tuple[object, ...], workers: int
+) -> EdgeFiles:
+    """Stars of the edges that a pipeline finds, for corpora too large for one worker."""
+    folder = f"{temporary_folder(job.root, DeduplicateStage.name)}/edges-{name}"
+    job.run(lambda p: find(p, *arguments, f"{folder}/found"), workers)
+    found = EdgeFiles.read(f"{folder}/found")
+    return connect_distributed(lambda b: job.run(b, workers), folder, found)
 
 
 def hash_workers(job: Job, before: Manifests, *, compared: bool = False) -> int:
@@ -102,6 +130,25 @@ def _documents_by_label(job: Job, before: Manifests) -> dict[str, int]:
     sums = kept.group_by("label").aggregate([("num_documents", "sum")])
     pairs = zip(*(sums.column(n).to_pylist() for n in ("label", "num_documents_sum")), strict=True)
     return dict(sorted(pairs))
+
+
+def _cluster_sizes(job: Job, before: Manifests, removed: pa.Table) -> pa.Table:
+    """What there is of each size of cluster, in the schema CLUSTER_SIZES."""
+    category_of = {source.name: source.category for source in job.lock.recipe.sources}
+    ingested = statistics_of(job.root, "ingest", before["ingest"].files)
+    kept = ingested.filter(pc.equal(ingested.column("outcome"), "kept"))
+    none = ingested.schema.empty_table()
+    dropped = None
+    if job.lock.recipe.counts_shadows:
+        judged = ingested.filter(pc.equal(ingested.column("outcome"), "dropped"))
+        judged = judged.filter(pc.invert(pc.is_in(judged.column("reason"), pa.array(NOT_JUDGED))))
+        dropped = available(judged, none, category_of)
+    return complete_sizes(
+        read_sizes(job.root),
+        left=available(kept, removed, category_of),
+        kept=available(kept, none, category_of),
+        dropped=dropped,
+    )
 
 
 def _judge_oversized(job: Job) -> list[FileEntry]:

@@ -14,14 +14,18 @@ from glotmill.pipelines.stages.deduplicate import hash_workers
 from glotmill.pipelines.units import fingerprint
 from glotmill.schemas.manifest import FileEntry
 from glotmill.transforms import storage
+from glotmill.transforms.cluster_sizes import PATH as SIZES_PATH
 from glotmill.transforms.mix import PLAN_PATH, num_partitions, shard_path, write_shard
-from glotmill.transforms.plan import available, held_out_counts, make_plan, plan_csv
+from glotmill.transforms.plan import Group, available, held_out_counts, make_plan, plan_csv
+from glotmill.transforms.pseudo_documents import plan_of_pairs
 from glotmill.transforms.records import read_records, records_folder
+from glotmill.transforms.rehydrate import PATH as REHYDRATION_PATH
+from glotmill.transforms.rehydrate import Weights, mean_weights, rehydration
 from glotmill.transforms.split import read_thresholds
-from glotmill.transforms.tables import write_table
+from glotmill.transforms.tables import read_table, write_table
 
 #: Raised by one whenever the stage gives other output for the same recipe and input.
-VERSION = 1
+VERSION = 2
 # What one worker reads, draws and writes in the time another takes to start.
 _TEXT_BYTES_PER_WORKER = 256 * 2**20
 
@@ -35,7 +39,10 @@ class MixStage:
     def key(self, job: Job, before: str) -> str:
         """Options, and what the sources add to each row."""
         recipe = job.lock.recipe
-        options = recipe.model_dump(mode="json", include={"mix", "output", "seed"})
+        parts = {"mix", "output", "seed"}
+        if any(source.category == "bitext" for source in recipe.sources):
+            parts.add("bitext")
+        options = recipe.model_dump(mode="json", include=parts)
         sources = [(s.name, s.category, s.domain, s.licence) for s in recipe.sources]
         return fingerprint([VERSION, before, options, sources])
 
@@ -70,13 +77,27 @@ class MixStage:
             workers = hash_workers(job, before)
             job.run(lambda p: build.split(p, job.lock, job.root, wanted), workers)
             thresholds = read_thresholds(job.root)
-        plan = make_plan(counts, thresholds, recipe.mix)
+        files, weights = _rehydrate(job)
+        plan = plan_of_pairs(make_plan(counts, thresholds, recipe.mix, weights), recipe.bitext)
         csv, path = plan_csv(plan), PLAN_PATH.replace(".parquet", ".csv")
         sha256 = storage.write_atomically(f"{job.root}/{path}", csv)
         return [
+            *files,
             write_table(job.root, PLAN_PATH, plan),
             FileEntry(path=path, num_rows=plan.num_rows, num_bytes=len(csv), sha256=sha256),
         ]
+
+
+def _rehydrate(job: Job) -> tuple[list[FileEntry], dict[Group, float]]:
+    """Writes the weights by size of cluster; gives the mean of each category and label."""
+    storage.delete([f"{job.root}/{REHYDRATION_PATH}"])
+    mix = job.lock.recipe.mix
+    if mix.rehydrate is None:
+        return [], {}
+    sizes = read_table(f"{job.root}/{SIZES_PATH}")
+    table = rehydration(mix.rehydrate, sizes, mix.exclude)
+    weights = mean_weights(sizes, Weights.read(table), f"num_{mix.count_by}")
+    return [write_table(job.root, REHYDRATION_PATH, table)], weights
 
 
 def _rows(files: Sequence[FileEntry], split: str) -> int:

@@ -37,7 +37,7 @@ def planned(category, label, tier, rate, amount, planned_count):
     return {
         "category": category, "label": label, "tier": tier, **counts(*amount),
         "num_validation_documents": 0, "validation_threshold": -1,
-        "rate": rate, "planned_count": planned_count,
+        "rate": rate, "weight": 1.0, "planned_count": planned_count,
     }  # fmt: skip
 
 

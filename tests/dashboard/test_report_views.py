@@ -1,10 +1,13 @@
 """The numbers of the views, exactly."""
 
+import pyarrow as pa
 import pytest
 
 from glotmill.dashboard.amounts import Amount
 from glotmill.dashboard.overview import make_report
 from glotmill.dashboard.statistics import gather
+from glotmill.dashboard.views import tiers
+from glotmill.schemas.recipe import Recipe
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +86,26 @@ def test_tiers(report):
     assert (large.sampled.words, large.planned_count) == (1_100, 1_140)
     assert (small.name, small.sampled.words, small.planned_count) == ("small", 2_960, 2_940)
     assert (outside.name, outside.available.documents) == ("", 30)
+
+
+def test_tiers_of_categories_with_tables_of_their_own():
+    mixed = {"monolingual": "uniform", "book": "uniform", "bitext": "emma500-bitext"}
+    recipe = Recipe.model_validate(
+        {"glotmill": 1, "name": "a", "sources": [{"name": "a", "path": "a"}],
+         "mix": {"tiers": mixed}}
+    )  # fmt: skip
+    plan = pa.table(
+        {
+            "category": ["bitext", "book", "monolingual", "bitext"],
+            "tier": ["high", "all", "all", "low"],
+            "planned_count": [1.0, 2.0, 4.0, 8.0],
+        }
+    )
+    found = tiers([], plan, recipe)
+    assert [(row.name, row.at_least, row.planned_count) for row in found if row.planned_count] == [
+        ("monolingual, book: all", 0, 6), ("bitext: high", 1e9, 1), ("bitext: low", 1e6, 8),
+    ]  # fmt: skip
+    assert len(found) == 8
 
 
 def test_drop_reasons(report):

@@ -19,7 +19,11 @@ Glotmill = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def test_every_recipe_has_a_test() -> None:
-    assert {path.name for path in RECIPES.glob("*.yaml")} == {"udhr.yaml", "larger.yaml"}
+    assert {path.name for path in RECIPES.glob("*.yaml")} == {
+        "bitext.yaml",
+        "udhr.yaml",
+        "larger.yaml",
+    }
 
 
 # Of the sample's shards, row by row. Where a change alters it on purpose, raise INGEST_VERSION or

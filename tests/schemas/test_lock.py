@@ -13,8 +13,13 @@ from glotmill.schemas.lock import (
     UnitSlice,
     doc_id,
     dump_lock,
+    foreign_ordinal,
+    is_foreign,
+    is_shadow,
     parse_lock,
     row_of,
+    shadow_ordinal,
+    shadowed_unit,
     unit_of,
 )
 from glotmill.schemas.recipe import CustomStage, Recipe, Source
@@ -99,3 +104,20 @@ def test_a_doc_id_says_where_its_row_is(ordinal, row):
 def test_doc_ids_are_in_the_order_of_units_and_rows(one, other):
     assert (one < other) == (doc_id(*one) < doc_id(*other))
     assert (one == other) == (doc_id(*one) == doc_id(*other))
+
+
+@pytest.mark.parametrize("ordinal", [0, 17, 2**24 - 1])
+def test_shadows_are_neither_documents_of_ours_nor_of_others(ordinal):
+    ordinals = [ordinal, foreign_ordinal(0, ordinal), foreign_ordinal(125, ordinal)]
+    ids = np.array([doc_id(o, 2**32 - 1) for o in (*ordinals, shadow_ordinal(ordinal))], np.int64)
+    assert is_shadow(ids).tolist() == [False, False, False, True]
+    assert is_foreign(ids).tolist() == [False, True, True, False]
+    assert [shadowed_unit(o) for o in ordinals] == [None] * 3
+    assert shadowed_unit(shadow_ordinal(ordinal)) == ordinal
+    # An ordinal is a partition of the exchange.
+    assert unit_of(ids).max() < 2**31
+
+
+def test_more_units_than_have_shadows():
+    with pytest.raises(OverflowError, match="16,777,216 units"):
+        shadow_ordinal(2**24)

@@ -7,11 +7,12 @@ from glotmill.schemas.loading import RecipeError, load_recipe
 HEAD = "glotmill: 1\nname: a\n"
 SOURCE = HEAD + "sources:\n  - {name: a, path: x}\n"
 TOP_LEVEL = (
-    "deduplicate, extends, filters, glotmill, identify, ingest, mix, name, normalise, output, "
-    "script, seed, sources, stages"
+    "bitext, deduplicate, extends, filters, glotmill, identify, ingest, mix, name, normalise, "
+    "output, script, seed, sources, stages"
 )
 SOURCE_KEYS = (
-    "category, domain, format, id, language, licence, name, path, priority, strip_markup, text, url"
+    "category, domain, format, id, language, licence, name, pairs, path, priority, "
+    "strip_markup, text, url"
 )
 LANGUAGES = "'identify', {column: ...}, {code: ...} or {path: ...}"
 
@@ -114,7 +115,8 @@ def test_values(errors, text, expected):
          "(there are keep, relabel, drop)"),
         (HEAD + "sources:\n  - {name: a, path: x, format: jsonlines}\n",
          "4: 'sources.0.format' is 'jsonlines'; did you mean 'jsonl'? "
-         "(there are auto, jsonl, parquet, text, text_file, tsv)"),
+         "(there are auto, jsonl, parquet, text, text_file, tsv, tmx, moses, csv, xces, po, "
+         "xliff, messages)"),
         (SOURCE + "mix: {exclude: [bitext, foo]}\n",
          "5: 'mix.exclude.1' is 'foo'; "
          "there are monolingual, bitext, code, paper, book, instruction"),
@@ -186,8 +188,16 @@ def test_paths(errors, path, expected):
 @pytest.mark.parametrize(
     ("tiers", "expected"),
     [
-        ("emma", "'mix.tiers': no tier table 'emma'; there are emma500-monolingual, uniform"),
-        ("3", "'mix.tiers' wants a string or a list, not 3"),
+        ("emma", "'mix.tiers': no tier table 'emma'; there are emma500-bitext, "
+         "emma500-monolingual, uniform"),
+        ("{bitext: {}}", "'mix.tiers.bitext' wants a string or a list, but is empty"),
+        ("{bitxt: uniform}", "unknown key 'bitxt' in 'mix.tiers'; did you mean 'bitext'? "
+         "(there are bitext, book, code, instruction, monolingual, paper)"),
+        ("{bitext: emma500}", "'mix.tiers.bitext': no tier table 'emma500'; there are "
+         "emma500-bitext, emma500-monolingual, uniform"),
+        ("{bitext: [{name: a, at_least: 1, rate: 1}]}", "'mix.tiers.bitext': the lowest tier has "
+         "to start at 0, so that every label has a tier"),
+        ("3", "'mix.tiers' wants a string, a list or a map of keys, not 3"),
         ("[]", "'mix.tiers': the lowest tier has to start at 0, so that every label has a tier"),
         ("[{name: a, at_least: 1, rate: 1}]",
          "'mix.tiers': the lowest tier has to start at 0, so that every label has a tier"),
@@ -204,6 +214,46 @@ def test_paths(errors, path, expected):
 )  # fmt: skip
 def test_tiers(errors, tiers, expected):
     assert errors(SOURCE + f"mix:\n  tiers: {tiers}\n") == [f"recipe.yaml:6: {expected}"]
+
+
+@pytest.mark.parametrize(
+    ("option", "expected"),
+    [
+        ("template: plian", "'bitext.template': no template 'plian'; did you mean 'plain'? "
+         "(there are emma500, emma500-evaluation, interlinear, plain)"),
+        ("template: 3", "'bitext.template' wants a string or {pair: ...}, not 3"),
+        ("template: '{src_txt} {tgt_text}.'",
+         "'bitext.template': unknown placeholder '{src_txt}'; did you mean 'src_text'? "
+         "(there are src_lang, src_name, tgt_lang, tgt_name, src_text, tgt_text)"),
+        ("template: '{src_text} to'", "'bitext.template': wants {tgt_text} once, found it 0 times"),
+        ("template: '{src_text}{tgt_text} '",
+         "'bitext.template': in 'pair' a text is followed by a placeholder; put at least one "
+         "character between them, such as a line feed, or a separator"),
+        ("template: {pair: '{src_text}\\n{tgt_text}'}",
+         "'bitext.template.pair': a template holds no backslash; YAML reads \\n as a line feed "
+         "between double quotes only"),
+        ("template: {pair: '{src_text} {tgt_text}.', header: '{src_nme}: '}",
+         "'bitext.template.header': unknown placeholder '{src_nme}'; did you mean 'src_name'? "
+         "(there are src_lang, src_name, tgt_lang, tgt_name)"),
+        ("template: {pair: '{src_text} {tgt_text}.', hedaer: x}",
+         "unknown key 'hedaer' in 'bitext.template'; did you mean 'header'? "
+         "(there are footer, header, pair, segment, separator)"),
+        ("directions: back",
+         "'bitext.directions' is 'back'; there are hashed, as_is, reversed, both"),
+        ("min_pairs: 11", "'bitext': 'min_pairs' is 11, more than 'pairs_per_document', which is "
+         "10: no document would be long enough"),
+        ("held_out: [eng_Latn>xxx_Latn]", "'bitext.held_out.0': unknown language code 'xxx'"),
+        ("held_out: [eng_Latn-deu_Latn, swa-fra_Latn]",
+         "'bitext.held_out.1': 'swa' names no script; write a label such as 'swa_Latn'"),
+        ("held_out: [all]", "'bitext.held_out.0': 'all' names no two languages; write "
+         "'deu_Latn-ces_Latn' for both directions or 'deu_Latn>ces_Latn' for one"),
+    ],
+)  # fmt: skip
+def test_bitext(errors, option, expected):
+    (message,) = errors(SOURCE + f"bitext:\n  {option}\n")
+    line = 5 if option.startswith("min_pairs") else 6
+    assert message.startswith(f"recipe.yaml:{line}: {expected}")
+    assert message.endswith(expected) or "unknown language code" in expected  # suggestions follow
 
 
 def test_two_sources_of_one_name(errors):
@@ -322,7 +372,7 @@ def test_errors_in_a_base_point_into_the_base(errors, tmp_path):
         "base.yaml:6: 'mix.count_by' is 'word'; did you mean 'words'? "
         "(there are words, whitespace_words, bytes, characters)",
         "base.yaml:7: unknown key 'tirs' in 'mix'; did you mean 'tiers'? "
-        "(there are count_by, exclude, strategy, tiers, validation)",
+        "(there are count_by, exclude, rehydrate, strategy, tiers, validation)",
         "recipe.yaml:2: 'mix.strategy' is 'rate'; did you mean 'rates'? (there is rates)",
         "recipe.yaml:4: 'script.min_share' wants at most 1, not 7",
     ]

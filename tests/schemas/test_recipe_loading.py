@@ -31,7 +31,8 @@ def test_the_shortest_recipe_has_the_documented_defaults(load):
         glotmill=1, name="a", sources=[Source(name="a", path=recipe.sources[0].path)]
     )
     assert recipe.seed == 42
-    assert recipe.mix.tiers == "emma500-monolingual"
+    assert recipe.mix.tiers.monolingual == "emma500-monolingual"
+    assert recipe.mix.tiers.bitext == "emma500-bitext"
 
 
 def test_relative_paths_start_at_the_recipe(load, tmp_path, monkeypatch):
@@ -199,7 +200,7 @@ def faults(schema: dict[str, Any], node: dict[str, Any], value: Any, at: str = "
         elif keyword == "items":
             found += [f for item in value for f in faults(schema, rule, item, f"{at}[]")]
         elif keyword == "additionalProperties":
-            if rule is False:
+            if rule is False and isinstance(value, dict):
                 found += [f"{at}.{key}" for key in value if key not in node["properties"]]
         elif not _CHECKS[keyword](value, rule):
             found.append(f"{at} {keyword} {rule}")
@@ -226,6 +227,27 @@ sources:
   - {name: b, path: [x, y], language: {column: meta.lang}, domain: d, licence: PD, priority: 3}
   - {name: c, path: x, language: {path: '(...)'}, strip_markup: true, text: t}
   - {name: d, path: x, language: identify}
+  - name: e
+    category: bitext
+    path: x
+    pairs:
+      sides: [{text: a, code: en}, {text: b, code_column: c}, {text: d, code_path: "x(.)"}]
+      translation: null
+      codes: []
+      align: "(.)(.)"
+      line_codes: "{stem}.x"
+      document: d
+      documents: [x]
+      scores: {laser: e}
+      delimiter: ";"
+      quoted: true
+      keep_unreviewed: true
+      repair_entities: true
+      languages: [en]
+      pairing: pivot
+      pivot: en
+      max_pairs_per_unit: 9
+      direction: kept
 ingest: {unit_bytes: 4096, max_record_bytes: 4096}
 normalise: {unicode: none, ftfy: false, whitespace: false, control_characters: false}
 stages: [{name: s, options: {a: [1, {b: null}]}}]
@@ -234,19 +256,39 @@ identify: {enabled: true, model: m, sample_characters: 60, min_letters: 0, thres
            min_consistency: 0.5, thresholds: {swa_Latn: 0.3}, on_mismatch: drop,
            on_unidentified: keep}
 filters: {min_characters: 0, max_characters: 9, max_repeated_line_share: 0,
-          max_repeated_ngram_share: 1, custom: [{name: f}]}
+          max_repeated_ngram_share: 1, custom: [{name: f}],
+          pairs: {min_letters: 2, max_characters: 9, max_length_ratio: 3.5, identical: false,
+                  max_shared_words: 1, max_shared_runs: 1, min_shared_numbers: 0, urls: false,
+                  emails: false, markup: false, script: false, swapped: false,
+                  min_scores: {laser: 1}}}
 deduplicate:
   exact: false
   scope: all
   against: [earlier]
-  near: {ngram: 3, character_ngram: 4, bands: 10, rows: 4, verify: jaccard, min_similarity: 0.8,
-         max_cluster: 500, max_label_share: 0.1, on_oversized: keep}
+  max_repeated_sides: 3
+  near: {ngram: 3, character_ngram: 4, cluster_ngram: 2, bands: 10, rows: 4, verify: jaccard,
+         min_similarity: 0.8, max_cluster: 500, max_label_share: 0.1, on_oversized: keep}
+bitext:
+  pairs_per_document: 3
+  min_pairs: 2
+  template: {pair: "{src_text}|{tgt_name}|{tgt_text}\n", separator: s, header: h, footer: f,
+             segment: "{text}\n"}
+  directions: both
+  layout: blocks
+  held_out: [deu_Latn-ces_Latn, eng_Latn>swa_Latn]
 mix:
   count_by: bytes
-  tiers: [{name: t, at_least: 0, rate: 0.5}]
+  tiers:
+    monolingual: [{name: t, at_least: 0, rate: 0.5}]
+    bitext: uniform
+    code: uniform
+    paper: uniform
+    book: uniform
+    instruction: uniform
   strategy: rates
   exclude: [code]
   validation: {share: 0, max_documents: 0, min_documents: 0}
+  rehydrate: {table: {1: 1, 2: 3}, labels: {swa_Latn: {2: 0.5}}}
 output: {parquet: {shards: 1, validation_shards: 1, row_group_rows: 1}}
 """
 
@@ -264,8 +306,11 @@ def test_the_schema_takes_a_recipe_with_every_option(schema, load, tmp_path):
     # Every option there is has been set, or the test has fallen behind the recipe.
     unset = Recipe.model_fields.keys() - recipe.model_fields_set
     assert unset == set()
-    for name in ("ingest", "normalise", "identify", "filters", "deduplicate", "mix", "output"):
+    parts = ("ingest", "normalise", "identify", "filters", "deduplicate", "bitext", "mix", "output")
+    for name in parts:
         part = getattr(recipe, name)
+        assert type(part).model_fields.keys() == part.model_fields_set
+    for part in (recipe.sources[-1].pairs, recipe.filters.pairs):
         assert type(part).model_fields.keys() == part.model_fields_set
     assert Source.model_fields.keys() == set().union(*(s.model_fields_set for s in recipe.sources))
 

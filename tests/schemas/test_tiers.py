@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from glotmill.schemas.tiers import TIER_TABLES, Tier, tier_of, tier_table
+from glotmill.schemas.tiers import TIER_TABLES, CategoryTiers, Tier, tier_of, tier_table, tiers_of
 
 EMMA = TIER_TABLES["emma500-monolingual"]
+PAIRS = TIER_TABLES["emma500-bitext"]
 
 
 @pytest.mark.parametrize(
@@ -23,6 +24,34 @@ EMMA = TIER_TABLES["emma500-monolingual"]
 )  # fmt: skip
 def test_a_threshold_belongs_to_the_tier_above_it(count, name):
     assert tier_of(count, EMMA).name == name
+
+
+@pytest.mark.parametrize(
+    ("count", "name"),
+    [
+        (31e9, "very high"), (1e10, "very high"), (1e10 - 1, "high"), (1e9, "high"),
+        (1e9 - 1, "medium-high"), (5e8, "medium-high"), (5e8 - 1, "medium"), (1e8, "medium"),
+        (1e8 - 1, "medium-low"), (1e7, "medium-low"), (1e7 - 1, "low"), (1e6, "low"),
+        (1e6 - 1, "very low"), (15, "very low"), (0, "very low"),
+    ],
+)  # fmt: skip
+def test_the_tiers_of_pairs(count, name):
+    assert tier_of(count, PAIRS).name == name
+
+
+def test_the_smaller_a_label_the_more_often_it_is_drawn():
+    for table in (EMMA[:-1], PAIRS):  # the last tier of EMMA is not trained on
+        rates = [tier.rate for tier in table]
+        assert rates == sorted(rates)
+        assert 20 <= rates[-1] / rates[0] <= 50
+
+
+def test_each_category_has_its_table():
+    tiers = CategoryTiers(book=[Tier(name="a", at_least=0, rate=2)])
+    assert tiers_of(tiers, "monolingual") == EMMA
+    assert tiers_of(tiers, "bitext") == PAIRS
+    assert tiers_of(tiers, "book")[0].name == "a"
+    assert tiers_of(tiers, "code") == tiers_of("uniform", "bitext") == TIER_TABLES["uniform"]
 
 
 @settings(deadline=None)
@@ -41,7 +70,7 @@ def test_shipped_tables_would_be_taken_as_written_ones(name):
 @pytest.mark.parametrize(
     ("tiers", "message"),
     [
-        ("emma", "no tier table 'emma'; there are emma500-monolingual, uniform"),
+        ("emma", "no tier table 'emma'; there are emma500-bitext, emma500"),
         ([], "the lowest tier has to start at 0"),
         ([Tier(name="a", at_least=1, rate=1)], "the lowest tier has to start at 0"),
         ([Tier(name="a", at_least=0, rate=1), Tier(name="b", at_least=0, rate=2)], "threshold"),

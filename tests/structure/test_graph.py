@@ -14,7 +14,7 @@ RECIPE = Recipe.model_validate(
     {"glotmill": 1, "name": "graph", "sources": [{"name": "a", "path": "a.txt"}]}
 )
 
-STAGES = ["ingest", "exact", "none", "sketch", "jaccard", "split", "mix"]
+STAGES = ["ingest", "exact", "none", "sketch", "jaccard", "shadows", "split", "mix"]
 
 
 def lock_of(num_units: int) -> Lock:
@@ -43,6 +43,9 @@ def build_stage(stage: str, lock: Lock, num_labels: int = 3) -> beam.Pipeline:
             )
             for verify in ("none", "sketch", "jaccard")
         },
+        "shadows": lambda: build.count_shadows(
+            pipeline, Deduplicate(near=Near()), "out", ordinals, 2
+        ),
         "split": lambda: build.split(pipeline, lock, "out", wanted),
         "mix": lambda: build.mix(pipeline, lock, "out"),
     }

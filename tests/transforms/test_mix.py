@@ -61,15 +61,15 @@ def test_each_document_has_its_copies_in_the_place_of_its_hash(rate, threshold, 
         for copy in range(num_copies(seed, content, rate)):
             order = order_draw(seed, content, copy)
             expected.append((row, copy, order, partition_of(order, 3)))
-    assert drawn(drawer.draw("monolingual", ["a"] * len(HASHES), HASHES)) == expected
+    assert drawn(drawer.draw("monolingual", ["a"] * 300, HASHES, [1] * 300)) == expected
 
 
 def test_what_the_plan_does_not_name_is_not_drawn():
     drawer = Drawer(plan(a=(1.0, -1), b=(0.0, -1)), OUTPUT, 42)
-    labels = ["a", "b", "c"]
-    assert [row for row, *_ in drawn(drawer.draw("monolingual", labels, HASHES[:3]))] == [0]
-    assert drawn(drawer.draw("book", labels, HASHES[:3])) == []
-    assert drawn(drawer.draw("monolingual", [], [])) == []
+    labels, sizes = ["a", "b", "c"], [1, 1, 1]
+    assert [row for row, *_ in drawn(drawer.draw("monolingual", labels, HASHES[:3], sizes))] == [0]
+    assert drawn(drawer.draw("book", labels, HASHES[:3], sizes)) == []
+    assert drawn(drawer.draw("monolingual", [], [], [])) == []
 
 
 def test_paths_of_shards():
@@ -302,6 +302,8 @@ def corpus_rows(num_rows, text="text "):
         [n.to_bytes(16, "big") for n in range(num_rows)], pa.binary(16)
     )
     table = pa.table({name: columns[name] for name in CORPUS.names}, schema=CORPUS)
+    table = table.append_column("num_pairs", pa.array([1] * num_rows, pa.int64()))
+    table = table.append_column("again", pa.array([False] * num_rows))
     return table.append_column("order", pa.array(range(num_rows, 0, -1), pa.int64()))
 
 

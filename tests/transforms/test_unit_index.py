@@ -5,7 +5,14 @@ import json
 import pytest
 
 from glotmill.schemas.manifest import MANIFEST, SUCCESS, Manifest
-from glotmill.transforms.unit_index import UnitIndex, read_manifest, removals_path, write_index
+from glotmill.transforms.tables import read_table, write_table
+from glotmill.transforms.unit_index import (
+    PATH,
+    UnitIndex,
+    read_manifest,
+    removals_path,
+    write_index,
+)
 
 
 def test_units_as_later_stages_see_them(make_corpus):
@@ -85,3 +92,17 @@ def test_a_manifest_of_the_whole_corpus_lies_at_its_root(tmp_path):
 
 def test_where_removals_lie():
     assert removals_path("abc") == "deduplicate/removals/abc.parquet"
+
+
+def test_dropped_documents_and_an_index_of_before_they_were_known(make_corpus):
+    filters = {"filters": {"min_characters": 3}}
+    corpus = make_corpus([[("eng", "ab"), ("eng", "abc")], [("eng", "abc")]], **filters)
+    index = corpus.index()
+    assert [unit.num_dropped for unit in index.units] == [1, 0]
+    found = [b["text"].to_pylist() for unit in index.units for b in index.dropped_batches(unit)]
+    assert found == [["ab"]]
+    table = read_table(f"{corpus.root}/{PATH}").drop_columns(["dropped", "num_dropped"])
+    write_table(corpus.root, PATH, table)
+    old = corpus.index()
+    assert [(unit.dropped, unit.num_dropped) for unit in old.units] == [(None, 0)] * 2
+    assert [unit.num_rows for unit in old.units] == [1, 1]

@@ -185,15 +185,35 @@ def hashes(texts):
     return word_hashes(found, within, np.flatnonzero(word_starts(found, within)))
 
 
+WRITTEN_IN_SEVERAL_WAYS = regex.compile("['’·׳״\u200c\u200d]")
+
+
 @settings(deadline=None)
 @given(st.lists(TEXTS, min_size=1, max_size=6))
 def test_words_have_one_hash_if_and_only_if_they_are_equal(texts):
-    words = [word for text in texts for word in words_of(text)]
+    words = [
+        WRITTEN_IN_SEVERAL_WAYS.sub("", word).lower() for text in texts for word in words_of(text)
+    ]
     found = hashes(texts)
     assert len(found) == len(words)
     by_word = dict(zip(words, found.tolist(), strict=True))
     assert [by_word[word] for word in words] == found.tolist()
     assert len(set(by_word.values())) == len(by_word)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("l'eau", "l’eau"), ("L'EAU", "leau"), ("ש״ס", "שס"), ("می\u200cروم", "میروم"),
+        ("كتـــاب", "كتاب"), ("ÉTÉ", "été"), ("ΛΌΓΟΣ", "λόγος"),
+    ],
+)  # fmt: skip
+def test_words_that_are_written_in_several_ways(one, other):
+    assert hashes([one]).tolist() == hashes([other]).tolist()
+
+
+def test_a_tatweel_alone_is_a_word():
+    assert len(set(hashes(["ـ a", "ـ b"]).tolist())) == 3
 
 
 def test_a_long_word_and_its_neighbours():

@@ -6,7 +6,7 @@ from typing import Literal
 
 import pyarrow as pa
 
-from glotmill.schemas.recipe import FileFormat
+from glotmill.schemas.formats import FileFormat
 
 TEXT = "text"
 """Output column: the record's text, never null."""

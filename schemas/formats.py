@@ -1,0 +1,61 @@
+"""Formats of input files, and which of them a file's name tells."""
+
+from __future__ import annotations
+
+import posixpath
+from typing import Literal
+
+FileFormat = Literal["jsonl", "parquet", "text", "text_file", "tsv"]
+BitextFormat = Literal[
+    "tmx", "moses", "tsv", "csv", "jsonl", "parquet", "xces", "po", "xliff", "messages"
+]
+InputFormat = Literal[
+    "jsonl", "parquet", "text", "text_file", "tsv",
+    "tmx", "moses", "csv", "xces", "po", "xliff", "messages",
+]  # fmt: skip
+
+TEXT_FORMATS: tuple[InputFormat, ...] = ("jsonl", "parquet", "text", "text_file", "tsv")
+BITEXT_FORMATS: tuple[InputFormat, ...] = (
+    "tmx", "moses", "tsv", "csv", "jsonl", "parquet", "xces", "po", "xliff", "messages",
+)  # fmt: skip
+
+#: What compressed files end in; it is their content that says how they are packed.
+COMPRESSED = (".gz", ".zst", ".zstd", ".bz2", ".xz")
+
+_BY_NAME: dict[str, InputFormat] = {
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".parquet": "parquet",
+    ".tsv": "tsv",
+}
+_TEXT_BY_NAME: dict[str, InputFormat] = {".json": "jsonl", ".txt": "text", ".text": "text"}
+# A .json may hold lines or messages, an .xml anything, and line-aligned files end in a language.
+_BITEXT_BY_NAME: dict[str, InputFormat] = {
+    ".tmx": "tmx",
+    ".csv": "csv",
+    ".po": "po",
+    ".xlf": "xliff",
+    ".xliff": "xliff",
+}
+
+
+def unpacked_name(path: str) -> str:
+    """A path without the endings of compressed files.
+
+    >>> unpacked_name("a/news.en.gz")
+    'a/news.en'
+    """
+    for suffix in COMPRESSED:
+        if path.lower().endswith(suffix):
+            path = path[: -len(suffix)]
+    return path
+
+
+def format_by_name(path: str, *, bitext: bool) -> InputFormat | None:
+    """The format that the name of a file tells, if it does.
+
+    >>> format_by_name("a.TSV.gz", bitext=True), format_by_name("a.en", bitext=True)
+    ('tsv', None)
+    """
+    suffix = posixpath.splitext(unpacked_name(path).lower())[1]
+    return (_BY_NAME | (_BITEXT_BY_NAME if bitext else _TEXT_BY_NAME)).get(suffix)

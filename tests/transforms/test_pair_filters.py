@@ -1,0 +1,235 @@
+"""Each filter of pairs, on pairs that it must drop and on those next to them that it must not."""
+
+import pytest
+
+from glotmill.schemas.lock import UnitSlice
+from glotmill.schemas.recipe import Recipe
+from glotmill.transforms.pair_filters import LETTER_WEIGHTS, pair_filters
+from glotmill.transforms.pair_ingest import PairIngester
+from glotmill.transforms.pair_numbers import numbers_of, shared_numbers
+from glotmill.transforms.pair_scripts import are_alike, is_written_in
+
+ENGLISH = "Everyone has the right to freedom of thought, conscience and religion."
+GERMAN = "Jeder hat das Recht auf Gedanken-, Gewissens- und Religionsfreiheit."
+
+
+class Kept:
+    """Takes what a unit gives."""
+
+    def __init__(self):
+        self.rows, self.rejects = [], []
+
+    def timed(self, step, work):
+        return work()
+
+    def write(self, batch):
+        self.rows += batch.to_pylist()
+
+    def reject(self, name, rejects):
+        self.rejects += rejects
+
+
+@pytest.fixture
+def reasons(tmp_path):
+    """Drop reasons of pairs."""
+
+    def judge(*pairs, codes=("en", "de"), recipe=None, scores=None, **filters):
+        made = Recipe.model_validate(
+            {
+                "glotmill": 1,
+                "name": "a",
+                "sources": [
+                    {
+                        "name": "s",
+                        "path": "-",
+                        "category": "bitext",
+                        "format": "tsv",
+                        "pairs": {
+                            "sides": [
+                                {"text": "1", "code": codes[0]},
+                                {"text": "2", "code": codes[1]},
+                            ],
+                            "scores": {"laser": "3"} if scores else {},
+                        },
+                    }
+                ],
+                "identify": {"enabled": False},
+                "filters": {"pairs": filters},
+                **(recipe or {}),
+            }
+        )
+        path = tmp_path / "a.tsv"
+        lines = ["\t".join(pair) for pair in pairs]
+        if scores:
+            lines = [f"{line}\t{score}" for line, score in zip(lines, scores, strict=True)]
+        path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        part = UnitSlice(path=str(path), name="a.tsv", format="tsv", checksum="", start=0, end=9)
+        ingester = PairIngester(made, made.sources[0], lambda stage, batch: stage.annotate(batch))
+        ingester.setup()
+        kept = Kept()
+        ingester.ingest(kept, part)
+        assert kept.rejects == []
+        return [row["drop_reason"] for row in kept.rows]
+
+    return judge
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "reason"),
+    [
+        (ENGLISH, GERMAN, None),
+        ("", GERMAN, "empty_side"),
+        (ENGLISH, " \u00a0 ", "empty_side"),
+        (ENGLISH, ENGLISH, "identical_sides"),
+        (ENGLISH, ENGLISH.upper().replace(",", ""), "identical_sides"),
+        (ENGLISH, ENGLISH.replace("freedom", "liberty"), "near_identical_sides"),
+        (
+            ENGLISH,
+            "Everyone has the right to freedom auf Gedanken und Religion.",
+            "untranslated_words",
+        ),
+        (
+            "Angela Merkel met Tony Blair in London last week.",
+            "In London traf Angela Merkel letzte Woche Tony Blair.",
+            None,
+        ),
+        (ENGLISH, "Jeder hat.", "length_ratio"),
+        ("Yes.", "Jawohl doch.", None),
+        (f"<p>{ENGLISH}</p>", GERMAN, "markup_residue"),
+        (ENGLISH, GERMAN + "<br/>", "markup_residue"),
+        ("Tom & Jerry play; x < 3 and y > 2.", "Tom & Jerry spielen; x < 3 und y > 2.", None),
+        ("Fill in {{ limit }} here, please do.", "Hier bitte {{ limit }} eintragen, ja.", None),
+        (ENGLISH, "Каждый человек имеет право на свободу мысли, совести.", "script_mismatch"),
+        ("1990", "1990", "identical_sides"),
+        ("???", "!!!", "no_letters"),
+        (
+            "See all that there is to know of it under http://a.org/x now.",
+            "Siehe alles Wissenswerte darüber unter der Adresse http://a.org/x jetzt.",
+            None,
+        ),
+        (
+            "See all that there is to know of it under http://a.org/x now.",
+            "Siehe alles Wissenswerte darüber unter der Adresse https://A.org/x/, jetzt.",
+            None,
+        ),
+        (
+            "See all that there is to know of it under http://a.org/x now.",
+            "Siehe alles Wissenswerte darüber unter der Adresse http://b.org/x jetzt.",
+            "urls_mismatch",
+        ),
+        ("Write to me@a.org about it.", "Schreibe an du@a.org darüber.", "emails_mismatch"),
+        ("Write to me@a.org about it.", "Schreibe an me@a.org darüber.", None),
+    ],
+)
+def test_pairs(reasons, source, target, reason):
+    assert reasons((source, target)) == [reason]
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "same"),
+    [
+        ("There were 1,234,567 of them.", "Es waren 1.234.567 davon.", True),
+        ("There were 1,234,567 of them.", "Es waren 1 234 567 davon.", True),
+        ("In 1945 there were 30.", "30 gab es im Jahr 1945.", True),
+        ("It costs 3.50 there.", "Es kostet dort 3,50.", True),
+        ("It is 12/05/1990 today.", "Heute ist der 12.5.1990.", True),
+        ("He has two of 1945.", "Er hat 2 von 1945.", True),
+        ("In 1945 it was so.", "Im Jahr 1946 war es so.", False),
+        ("In 1945 it was so there.", "Damals war das dort so.", False),
+        ("He has 7 of them now.", "Er hat jetzt 8 davon.", False),
+    ],
+)
+def test_numbers(reasons, source, target, same):
+    assert reasons((source, target)) == [None if same else "numbers_mismatch"]
+
+
+def test_digits_of_all_scripts_are_the_same_numbers():
+    assert numbers_of("١٩٤٥ १९४५ ๑๙๔๕ 1945 １９４５") == ["1945"] * 5
+    assert shared_numbers("In ١٩٤٥", "1945") == 1.0
+
+
+def test_length_counts_letters_by_what_they_say(reasons):
+    chinese = "人人有思想、良心和宗教自由的权利。"
+    assert len(chinese) * 2.5 < len(ENGLISH)
+    assert reasons((ENGLISH, chinese), codes=("en", "zh")) == [None]
+    assert reasons((ENGLISH, chinese[:4]), codes=("en", "zh")) == ["length_ratio"]
+    assert LETTER_WEIGHTS["Hans"] > LETTER_WEIGHTS["Deva"] > LETTER_WEIGHTS["Latn"] == 1
+
+
+def test_languages_written_alike_may_share_words(reasons):
+    pair = ("Svatko ima pravo na slobodu misli i savjesti.",
+            "Svako ima pravo na slobodu misli i savjesti.")  # fmt: skip
+    assert reasons(pair, codes=("hr", "bs")) == [None]
+    assert reasons(pair, codes=("hr", "sl")) == ["near_identical_sides"]
+    assert are_alike("hrv_Latn", "srp_Latn")
+
+
+@pytest.mark.parametrize(
+    ("code", "script", "written"),
+    [
+        ("de", "Latn", True),
+        ("de", "Cyrl", False),
+        ("sr", "Latn", True),
+        ("sr", "Cyrl", True),
+        ("sr-Cyrl", "Latn", False),
+        ("ja", "Hani", True),
+        ("jpn_Hani", "Jpan", True),
+        ("zh-TW", "Hans", True),
+        ("ko", "Hang", True),
+        ("taq_Tfng", "Tfng", True),
+        ("kas_Deva", "Latn", False),
+        ("no-such-code", "Latn", True),
+        ("de", "Zyyy", True),
+    ],
+)
+def test_scripts_of_languages(code, script, written):
+    assert is_written_in(code, script) is written
+
+
+def test_limits_of_sides(reasons):
+    pairs = [(ENGLISH, GERMAN), ("Yes", "Ja"), ("A " * 30, "B " * 30)]
+    assert reasons(*pairs, min_letters=3, max_characters=70) == [
+        None,
+        "side_too_short",
+        None,
+    ]
+    assert reasons(*pairs, max_characters=60)[0] == "side_too_long"
+
+
+def test_scores(reasons):
+    pairs = [(ENGLISH, GERMAN)] * 3
+    found = reasons(*pairs, scores=["1.04", "1.03", ""], min_scores={"laser": 1.04})
+    assert found == [None, "low_score", None]
+    assert reasons(*pairs, scores=["1.04", "1.03", ""], min_scores={"labse": 0.5}) == [None] * 3
+
+
+def test_filters_can_be_turned_off(reasons):
+    off = {
+        "identical": False, "max_shared_words": 1.0, "max_shared_runs": 1.0, "urls": False,
+        "emails": False, "markup": False, "script": False, "swapped": False,
+        "max_length_ratio": None, "min_shared_numbers": 0.0,
+    }  # fmt: skip
+    pairs = [
+        (ENGLISH, ENGLISH),
+        (ENGLISH, "Каждый"),
+        ("<b>a 1 http://x.y</b> a@b.org", "b 2 c"),
+    ]
+    assert reasons(*pairs, **off) == [None] * 3
+
+
+def test_identification_finds_wrong_languages_and_swapped_sides(reasons):
+    on = {"identify": {"enabled": True, "on_mismatch": "drop"}}
+    spanish = "Toda persona tiene derecho a la libertad de pensamiento y de religión."
+    pairs = [(ENGLISH, GERMAN), (GERMAN, ENGLISH), (ENGLISH, spanish)]
+    assert reasons(*pairs, recipe=on) == [None, "swapped_sides", "language_mismatch"]
+    keep = {"identify": {"enabled": True}}
+    assert reasons(*pairs, recipe=keep) == [None, "swapped_sides", None]
+
+
+def test_reasons_are_all_different():
+    recipe = Recipe.model_validate(
+        {"glotmill": 1, "name": "a", "sources": [{"name": "s", "path": "-", "category": "bitext"}]}
+    )
+    names = [each.reason for each in pair_filters(recipe, recipe.sources[0])]
+    assert len(names) == len(set(names))
+    assert names[0] == "empty_side"

@@ -1,0 +1,74 @@
+"""Numbers in two texts that should be translations: do both have the same?
+
+Digits of every script count as those of ASCII. What stands between digits is no part of a
+number: 1,234.5 and 1.234,5 and 1 234,5 are the same, and their order does not matter.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import unicodedata
+from collections import Counter
+from functools import cache
+
+# A separator between digits: point, comma, apostrophes, thin and fixed blanks, Arabic separators.
+_NUMBER = re.compile(r"[0-9]+(?:[.,'’\u00a0\u2009\u202f٫٬·][0-9]+)*(?: [0-9]{3}(?![0-9]))*")
+_NO_DIGIT = re.compile(r"[^0-9]+")
+
+_MOST_WRITTEN_OUT = 20
+
+
+@cache
+def _ascii_digits() -> dict[int, str]:
+    """ASCII digits by the code points of all others."""
+    digits = {}
+    for codepoint in range(0x80, sys.maxunicode + 1):
+        if unicodedata.category(character := chr(codepoint)) == "Nd":
+            digits[codepoint] = str(unicodedata.digit(character))
+    return digits
+
+
+def numbers_of(text: str) -> list[str]:
+    """The numbers in a text, without what parts their digits, and without zeros in front.
+
+    >>> numbers_of("1,234.5 · ١٩٤٥ · 007 · 12 000")
+    ['12345', '1945', '7', '12000']
+    """
+    folded = text if text.isascii() else text.translate(_ascii_digits())
+    found = (_NO_DIGIT.sub("", match) for match in _NUMBER.findall(folded))
+    return [number.lstrip("0") or "0" for number in found]
+
+
+def shared_numbers(one: str, other: str) -> float:
+    """Share of the numbers of both texts that are in both; 1 where neither has any.
+
+    Numbers cut up in another way, as dates are, are compared by their digits. Numbers up to 20
+    that one text has and the other has nothing instead of may be written out there.
+
+    >>> shared_numbers("In 1990, 1,000 came.", "1.000 kamen 1990.")
+    1.0
+    >>> shared_numbers("on 2/5/2001", "am 02.05.2001"), shared_numbers("7 of 9", "7 von 8")
+    (1.0, 0.5)
+    >>> shared_numbers("2 of 1945", "zwei von 1945"), shared_numbers("in 1945", "damals")
+    (1.0, 0.0)
+    """
+    first, second = Counter(numbers_of(one)), Counter(numbers_of(other))
+    if first == second or _digits(first) == _digits(second):
+        return 1.0
+    shared = 2 * (first & second).total()
+    left, right = first - second, second - first
+    alone = left if not right else right if not left else None
+    if alone is None:
+        return shared / (first.total() + second.total())
+    num_missing = sum(n for number, n in alone.items() if not _may_be_written_out(number))
+    return shared / (shared + num_missing) if num_missing else 1.0
+
+
+def _may_be_written_out(number: str) -> bool:
+    return len(number) <= 2 and int(number) <= _MOST_WRITTEN_OUT
+
+
+def _digits(numbers: Counter[str]) -> list[str]:
+    """All digits but zeros, which may or may not stand before a number, sorted."""
+    return sorted("".join(numbers.elements()).replace("0", ""))
