@@ -6,7 +6,8 @@
   const main = document.getElementById("main");
   const sections = [...document.querySelectorAll("section.view")];
   const byId = (id) => document.getElementById(id);
-  // Tables that are searched and sorted, by view: their order at first, their controls' names.
+  // Tables that are searched and sorted: their order at first, their controls' names, and what
+  // their order is called in the address.
   const tables = {
     languages: {
       table: Tables.languages(byId("table-languages"), data.languages, data.terms),
@@ -19,6 +20,19 @@
       name: "triage",
     },
   };
+  if (data.parallel) {
+    tables.pairs = {
+      table: Tables.pairs(byId("table-pairs"), data.parallel.pairs, data.terms),
+      sort: "-available",
+      name: "pair",
+    };
+    tables.directions = {
+      table: Tables.directions(byId("table-directions"), data.parallel, data.terms),
+      sort: "-sampled",
+      name: "direction",
+      order: "order",
+    };
+  }
 
   // ---------------------------------------------------------- address
 
@@ -74,6 +88,11 @@
       put("chart-triage", () => Charts.fates(data.triage.sources, unit, name, width, titles));
       fillTable(tables.triage, settings);
     },
+    pairs(settings) {
+      fillTable(tables.pairs, settings);
+      fillTable(tables.directions, settings);
+      drawMatrix(settings);
+    },
     tiers(settings, width) {
       const [unit, name] = unitOf(settings);
       put("chart-tiers", () => Charts.pairs(data.tiers, unit, name, width, { asShares: false }));
@@ -86,11 +105,30 @@
     run() {},
   };
 
-  function fillTable({ table, sort, name }, settings) {
-    const wanted = settings.get("sort") || sort;
+  function drawMatrix(settings) {
+    const [value, most] = ["value", "most"].map((key) => {
+      const select = byId(`matrix-${key}`);
+      const known = [...select.options].some((option) => option.value === settings.get(key));
+      const first = [...select.options].find((option) => option.defaultSelected) ?? select.options[0];
+      select.value = known ? settings.get(key) : first.value;
+      return select;
+    });
+    const directed = settings.get("directed") === "yes";
+    byId("matrix-directed").checked = directed;
+    const options = {
+      value: value.value, unit: value.selectedOptions[0].textContent, most: Number(most.value), directed,
+    };
+    const { shown, all } = Matrix.draw(
+      byId("table-matrix"), data.parallel, tables.pairs.table.shown(), options);
+    byId("matrix-count").textContent =
+      shown === all ? `${Format.number(all)} languages` : `${Format.number(shown)} of ${Format.number(all)} languages`;
+  }
+
+  function fillTable({ table, sort, name, order = "sort" }, settings) {
+    const wanted = settings.get(order) || sort;
     const query = settings.get("q") || "";
     const search = byId(`${name}-search`);
-    if (search.value !== query) search.value = query;
+    if (search && search.value !== query) search.value = query;
     const key = wanted.replace(/^-/, "");
     const count = table.update({ query, key, descending: wanted.startsWith("-") });
     const all = Format.number(table.length);
@@ -159,16 +197,25 @@
     byId("funnel-source").addEventListener("change", (event) =>
       changeAddress({ source: event.target.value }));
     for (const [view, each] of Object.entries(tables)) listenToTable(view, each);
+    if (data.parallel) listenToMatrix();
   }
 
-  function listenToTable(view, { table, sort, name }) {
-    byId(`${name}-search`).addEventListener("input", (event) =>
+  function listenToMatrix() {
+    for (const key of ["value", "most"])
+      byId(`matrix-${key}`).addEventListener("change", (event) =>
+        changeAddress({ [key]: event.target.value }));
+    byId("matrix-directed").addEventListener("change", (event) =>
+      changeAddress({ directed: event.target.checked ? "yes" : "" }));
+  }
+
+  function listenToTable(view, { table, sort, name, order = "sort" }) {
+    byId(`${name}-search`)?.addEventListener("input", (event) =>
       changeAddress({ q: event.target.value }));
     byId(`${name}-csv`).addEventListener("click", () =>
       download(`${data.name}-${view}.csv`, table.csv()));
     table.onSort = ({ key, descending }) => {
       const wanted = `${descending ? "-" : ""}${key}`;
-      changeAddress({ sort: wanted === sort ? "" : wanted });
+      changeAddress({ [order]: wanted === sort ? "" : wanted });
     };
   }
 

@@ -86,7 +86,6 @@ def against_files(
         plan: the mixture, in the schema PLAN.
         left_out: documents that survive in categories the mixture leaves out.
     """
-    mix = manifests["mix"]
     planned = pc.sum(plan.column("num_documents")).as_py() or 0
     return [
         *(
@@ -112,17 +111,56 @@ def against_files(
             ("surviving", flow.surviving.documents),
             [("documents of the plan", planned), ("left out", left_out)],
         ),
-        Equation(
-            "training shards",
-            ("rows", _rows(mix, "shards/train-")),
-            [("first copies", flow.train.documents), ("repeats", flow.repeated.documents)],
-        ),
-        Equation(
-            "validation shards",
-            ("rows", _rows(mix, "shards/validation-")),
-            [("validation", flow.validation.documents)],
-        ),
     ]
+
+
+def against_shards(
+    texts: Flow, pairs: Flow | None, mix: Manifest, directions: pa.Table
+) -> list[Equation]:
+    """Rows of the shards against the statistics, which count pairs where rows hold several.
+
+    Args:
+        texts: of the sources that are not parallel text.
+        pairs: of those that are, if there are any.
+        mix: manifest of the stage.
+        directions: pairs as `mix` counts them by direction, in the schema `tables.DIRECTIONS`.
+    """
+    train = [("first copies", texts.train.documents), ("repeats", texts.repeated.documents)]
+    validation = [("validation", texts.validation.documents)]
+    if pairs is not None:
+        train.append(("pseudo-documents", _directed(directions, "num_documents", "train")))
+        num_held_out = _directed(directions, "num_documents", "validation")
+        validation.append(("pseudo-documents", num_held_out))
+    shards = [
+        Equation("training shards", ("rows", _rows(mix, "shards/train-")), train),
+        Equation("validation shards", ("rows", _rows(mix, "shards/validation-")), validation),
+    ]
+    return shards if pairs is None else [*shards, *_of_directions(pairs, directions)]
+
+
+def _of_directions(pairs: Flow, directions: pa.Table) -> list[Equation]:
+    counted = (
+        ("available", None, "surviving", pairs.surviving),
+        ("train", "", "train, first copies", pairs.train),
+        ("train", "repeated", "repeats", pairs.repeated),
+        ("validation", "", "validation", pairs.validation),
+    )
+    return [
+        Equation(
+            "pairs by direction",
+            (term, _directed(directions, "num_pairs", outcome, reason)),
+            [(f"{term} by statistics", amount.documents)],
+        )
+        for outcome, reason, term, amount in counted
+    ]
+
+
+def _directed(directions: pa.Table, column: str, outcome: str, reason: str | None = None) -> int:
+    """Sum of a column over the rows of an outcome, and of a reason where one is given."""
+    wanted = pc.equal(directions.column("outcome"), outcome)
+    if reason is not None:
+        wanted = pc.and_(wanted, pc.equal(directions.column("reason"), reason))
+    return pc.sum(directions.filter(wanted).column(column)).as_py() or 0
 
 
 def _rows(manifest: Manifest, prefix: str) -> int:

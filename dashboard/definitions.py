@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 TERMS: dict[str, str] = {
-    "document": "One text of a source: a line, a record or a file, as the recipe says.",
+    "document": (
+        "One text of a source: a line, a record or a file, as the recipe says. Of parallel text, "
+        "one pair."
+    ),
     "bytes": "Size of the normalised text in UTF-8.",
     "words": (
         "Where a script puts spaces between words: runs of letters, marks and digits. Where it "
         "does not (Han, Thai, Khmer, …): letters with their marks."
     ),
-    "label": "Language and script, as in swh_Latn: ISO 639-3 and ISO 15924.",
+    "label": (
+        "Language and script, as in swh_Latn: ISO 639-3 and ISO 15924. Of parallel text those of "
+        "its languages, sorted; mul for more than three."
+    ),
     "read": "All records of the inputs: kept + dropped + rejected.",
     "rejected": (
         "Records that could not be read as text, such as broken JSON or invalid UTF-8. They have "
@@ -58,6 +64,26 @@ TERMS: dict[str, str] = {
         "unverifiable; identified; confirmed. Then by documents × share of declared."
     ),
     "sample": "Up to three texts of a cell, cut short: those of the smallest content hashes.",
+    "pair": (
+        "Two texts that say the same in two languages, in either order; a row of texts in three "
+        "or more languages counts as one."
+    ),
+    "direction": (
+        "The order of the languages: where pairs are available, that of the data; where they are "
+        "drawn, that in which they are written."
+    ),
+    "pseudo-document": (
+        "One row of the shards, made of several pairs of one source, direction and split; "
+        "training, repeats included."
+    ),
+    "removed": "Pairs that a filter dropped, and those that deduplication removed.",
+    "removed share": "Removed pairs as a share of the pairs read.",
+    "pairs read": "Pairs that were kept or dropped; what was rejected has no languages.",
+    "pairs drawn": "Pairs drawn for training, each counted once.",
+    "validation as written": (
+        "Pairs of the validation split in this direction; those of languages that the recipe "
+        "holds out are written in both."
+    ),
     "triaged": "Documents that ingest kept or dropped, before deduplication.",
     "checksum": (
         "Of the file as stored: xxh3 is the XXH3-128 of its bytes; for remote files it is what "
@@ -101,6 +127,30 @@ REASONS: dict[str, str] = {
     "language_mismatch": "The identifier names another language than the source declares.",
     "unidentified_language": "No language is declared and the identifier is not sure of one.",
     "too_short_to_identify": "No language is declared and there are too few letters to tell.",
+    # Of pairs; a document's reasons hold for either side.
+    "empty_side": "Nothing is left of a side after normalisation.",
+    "side_too_long": "A side has more characters than filters.pairs.max_characters.",
+    "side_too_short": "A side has fewer letters than filters.pairs.min_letters.",
+    "markup_residue": "A side holds tags, comments or entities of HTML or XML.",
+    "identical_sides": "The sides are equal but for case and punctuation.",
+    "near_identical_sides": "The sides share more words than filters.pairs.max_shared_words.",
+    "untranslated_words": (
+        "The sides share more runs of three words than filters.pairs.max_shared_runs."
+    ),
+    "script_mismatch": "A side is in a script that its declared language is not written in.",
+    "swapped_sides": "A side is identified as the language that the other declares.",
+    "length_ratio": (
+        "One side is longer, in letters weighted by script, than filters.pairs.max_length_ratio "
+        "times the other."
+    ),
+    "numbers_mismatch": "Fewer numbers agree than filters.pairs.min_shared_numbers asks for.",
+    "urls_mismatch": "The sides hold different URLs.",
+    "emails_mismatch": "The sides hold different e-mail addresses.",
+    "low_score": "A score of the data is below filters.pairs.min_scores.",
+    # Of deduplication.
+    "exact_duplicate": "An equal text stays elsewhere.",
+    "near_duplicate": "A text nearly equal stays elsewhere.",
+    "repeated_side": "A side stands in as many pairs as deduplicate allows.",
 }
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from glotmill import language_registry
+from glotmill.schemas.tables import MANY_LANGUAGES
+
+_MANY_NAME = "more than three languages"
 
 
 def language_name(label: str) -> str:
@@ -10,7 +13,25 @@ def language_name(label: str) -> str:
 
     >>> language_name("deu_Latn"), language_name("x")
     ('German', 'x')
+    >>> language_name("deu_Latn-eng_Latn"), language_name("mul")
+    ('German – English', 'more than three languages')
     """
+    if label == MANY_LANGUAGES:
+        return _MANY_NAME
+    return " – ".join(map(_name_of_one, languages_of(label)))
+
+
+def languages_of(label: str) -> list[str]:
+    """The labels that the label of parallel text is made of; itself where it is of one language.
+
+    >>> languages_of("deu_Latn-eng_Latn"), languages_of("deu_Latn")
+    (['deu_Latn', 'eng_Latn'], ['deu_Latn'])
+    """
+    parts = label.split("-")
+    return parts if all("_" in part for part in parts) else [label]
+
+
+def _name_of_one(label: str) -> str:
     try:
         return language_registry.name(label)
     except ValueError:
@@ -18,12 +39,13 @@ def language_name(label: str) -> str:
 
 
 def script_of(label: str) -> str:
-    """The script of a label; empty where it names none.
+    """The script of a label, or the scripts where it has several; empty where it names none.
 
-    >>> script_of("deu_Latn")
-    'Latn'
+    >>> script_of("deu_Latn"), script_of("eng_Latn-rus_Cyrl"), script_of("deu_Latn-eng_Latn")
+    ('Latn', 'Latn, Cyrl', 'Latn')
     """
-    return label.partition("_")[2]
+    found = (each.partition("_")[2] for each in languages_of(label))
+    return ", ".join(dict.fromkeys(filter(None, found)))
 
 
 def script_name(code: str) -> str:
@@ -35,7 +57,7 @@ def script_name(code: str) -> str:
 
 
 def locale_of(label: str) -> str:
-    """The BCP 47 tag of a label, for the attribute `lang`; empty where it is no label.
+    """The BCP 47 tag of a label, for the attribute `lang`; empty where it is of no one language.
 
     >>> locale_of("zho_Hant"), locale_of("")
     ('zho-Hant', '')

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from glotmill.dashboard import checks, views
 from glotmill.dashboard.amounts import Amount, total
 from glotmill.dashboard.flow import Flow, flows_of, whole_flow
+from glotmill.dashboard.pairs import CATEGORY, ParallelText, parallel_text
 from glotmill.dashboard.statistics import Gathered
 from glotmill.dashboard.triage import verdicts
 
@@ -24,6 +25,7 @@ class Report:
         verdicts: amounts by source and verdict.
         equations: the conservation law of each source, then of all together.
         file_checks: totals of the statistics against counts of the files.
+        parallel: what there is of parallel text; None where no source has any.
     """
 
     gathered: Gathered
@@ -37,6 +39,7 @@ class Report:
     drops: Sequence[views.DropRow]
     equations: Sequence[Sequence[checks.Equation]]
     file_checks: Sequence[checks.Equation]
+    parallel: ParallelText | None
 
     @property
     def failed(self) -> list[checks.Equation]:
@@ -55,6 +58,7 @@ def make_report(gathered: Gathered) -> Report:
     recipe = gathered.lock.recipe
     flows = flows_of(gathered.documents, [source.name for source in recipe.sources])
     flow = whole_flow(flows)
+    of_pairs, of_texts = _by_kind(gathered, flows)
     languages = views.languages(gathered.documents, gathered.plan)
     scripts = views.scripts(gathered.documents)
     return Report(
@@ -68,10 +72,26 @@ def make_report(gathered: Gathered) -> Report:
         tiers=views.tiers(languages, gathered.plan, recipe),
         drops=views.drop_reasons(gathered.documents, flow),
         equations=_equations(gathered, flows, flow),
-        file_checks=checks.against_files(
-            flow, gathered.manifests, gathered.plan, _left_out(languages).documents
-        ),
+        file_checks=[
+            *checks.against_files(
+                flow, gathered.manifests, gathered.plan, _left_out(languages).documents
+            ),
+            *checks.against_shards(
+                whole_flow(of_texts),
+                whole_flow(of_pairs) if of_pairs else None,
+                gathered.manifests["mix"],
+                gathered.directions,
+            ),
+        ],
+        parallel=parallel_text(gathered, whole_flow(of_pairs)) if of_pairs else None,
     )
+
+
+def _by_kind(gathered: Gathered, flows: Sequence[Flow]) -> tuple[list[Flow], list[Flow]]:
+    """Flows of the sources of parallel text, and of the others."""
+    categories = {source.name: source.category for source in gathered.lock.recipe.sources}
+    pairs = [flow for flow in flows if categories[flow.source] == CATEGORY]
+    return pairs, [flow for flow in flows if flow not in pairs]
 
 
 def _sources(gathered: Gathered, flows: Sequence[Flow]) -> list[views.SourceRow]:
@@ -111,7 +131,23 @@ def summary(report: Report) -> bytes:
         "num_scripts": report.figures.num_scripts,
         **{name: vars(getattr(flow, name)) for name in names},
         "dropped_by_reason": {reason: vars(amount) for reason, amount in flow.reasons.items()},
+        **_summary_of_pairs(report.parallel),
         "num_checks": report.num_checks,
         "num_failed_checks": len(report.failed),
     }
     return (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def _summary_of_pairs(parallel: ParallelText | None) -> dict[str, object]:
+    if parallel is None:
+        return {}
+    flow = parallel.flow
+    names = ("read", "kept", "surviving", "train", "repeated", "validation", "sampled")
+    return {
+        "pairs": {
+            **{name: getattr(flow, name).documents for name in names},
+            "num_labels": parallel.num_labels,
+            "num_languages": parallel.num_languages,
+            "num_training_documents": parallel.num_documents,
+        }
+    }

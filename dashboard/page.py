@@ -25,6 +25,7 @@ from glotmill.dashboard.definitions import (
 from glotmill.dashboard.funnel import Step, funnel
 from glotmill.dashboard.names import language_name, locale_of
 from glotmill.dashboard.overview import Report
+from glotmill.dashboard.pairs_page import pairs_data, pairs_shown
 from glotmill.dashboard.policy import PLOT_STYLE, content_security_policy
 from glotmill.dashboard.triage_page import MAX_CELLS, cells_shown, triage_data
 from glotmill.schemas.recipe import Recipe
@@ -35,6 +36,7 @@ SCRIPTS = (
     "format.js",
     "charts.js",
     "table.js",
+    "matrix.js",
     "app.js",
 )
 STYLE = "style.css"
@@ -58,6 +60,7 @@ def render(report: Report) -> str:
         num_rejected_groups=report.gathered.rejected.num_rows,
         num_cells_shown=len(cells_shown(report)),
         max_cells=MAX_CELLS,
+        num_pairs_shown=len(pairs_shown(report.parallel)) if report.parallel else 0,
         inputs=report.gathered.lock.inputs[:MAX_INPUTS],
         policy=content_security_policy(scripts, [style, PLOT_STYLE]),
         # Our own files and the vendored ones, never anything of the data.
@@ -155,6 +158,7 @@ def client_data(report: Report) -> dict[str, Any]:
             for row in report.tiers
         ],
         "sources": [_fates(report, index) for index in range(len(report.sources))],
+        "parallel": pairs_data(report.parallel),
         "triage": triage_data(report),
         "drops": [
             {"name": reason_title(row.reason), "amount": row.amount.as_list()}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from glotmill.dashboard.overview import make_report, summary
+from glotmill.dashboard.overview import Report, make_report, summary
 from glotmill.dashboard.page import render
+from glotmill.dashboard.pairs import pairs_table
 from glotmill.dashboard.statistics import gather
 from glotmill.dashboard.triage import triage_table
 from glotmill.schemas.manifest import FileEntry
@@ -32,9 +33,18 @@ def build_report(root: str) -> list[FileEntry]:
         write_table(root, f"{FOLDER}/documents.parquet", gathered.documents),
         write_table(root, f"{FOLDER}/rejected.parquet", gathered.rejected),
         write_table(root, f"{FOLDER}/triage.parquet", triage_table(gathered.cells)),
+        *_pairs(root, report),
         _write(root, f"{FOLDER}/summary.json", summary(report)),
         _write(root, PAGE, render(report).encode()),
     ]
+
+
+def _pairs(root: str, report: Report) -> list[FileEntry]:
+    """The table of pairs, where there is parallel text."""
+    if report.parallel is None:
+        return []
+    table = pairs_table(report.gathered.directions)
+    return [write_table(root, f"{FOLDER}/pairs.parquet", table)]
 
 
 def _write(root: str, path: str, content: bytes) -> FileEntry:

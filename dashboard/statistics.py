@@ -13,6 +13,8 @@ from glotmill.schemas.lock import Lock, parse_lock
 from glotmill.schemas.manifest import Manifest
 from glotmill.schemas.tables import STATISTICS
 from glotmill.transforms import storage
+from glotmill.transforms.directions import FOLDER as DIRECTIONS_FOLDER
+from glotmill.transforms.directions import merge_directions
 from glotmill.transforms.mix import PLAN_PATH
 from glotmill.transforms.statistics import merge
 from glotmill.transforms.tables import read_table
@@ -46,6 +48,7 @@ class Gathered:
         documents: in the schema DOCUMENTS.
         rejected: in the schema `examples.REJECTED_GROUPS`.
         plan: the mixture, in the schema PLAN.
+        directions: pairs by the order of their languages, in the schema `tables.DIRECTIONS`.
         dropped: an example of each reason to drop.
         cells: declared × identified × script by source, the worst first.
         rows: rows of the files under `ingest/`, by table and source, as the manifest lists them.
@@ -56,6 +59,7 @@ class Gathered:
     documents: pa.Table
     rejected: pa.Table
     plan: pa.Table
+    directions: pa.Table
     dropped: Sequence[Dropped]
     cells: Sequence[Cell]
     rows: Mapping[tuple[str, str], int]
@@ -80,10 +84,22 @@ def gather(root: str) -> Gathered:
         documents=described(statistics, lock),
         rejected=rejected_groups(rejected),
         plan=read_table(f"{root}/{_listed(manifests['mix'], PLAN_PATH)}"),
+        directions=_directions(root, manifests["mix"], lock),
         dropped=dropped_examples(dropped),
         cells=with_samples(triage(statistics), root, ingest, parts["ingest"]),
         rows=rows_by_source(ingest, lock),
     )
+
+
+def _directions(root: str, mix: Manifest, lock: Lock) -> pa.Table:
+    entries = mix.under(DIRECTIONS_FOLDER)
+    sources = [source.name for source in lock.recipe.sources if source.category == "bitext"]
+    if not entries and any(unit.source in sources for unit in lock.units):
+        raise IncompleteRun(
+            f"stage 'mix' of {root} does not count pairs by direction: "
+            "it was made by an earlier version; run its recipe again"
+        )
+    return merge_directions(read_table(f"{root}/{entry.path}") for entry in entries)
 
 
 def parts_of(root: str, manifest: Manifest) -> dict[str, pa.Table]:

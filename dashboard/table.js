@@ -155,11 +155,65 @@ const Tables = (() => {
     });
   }
 
+  // ---------------------------------------------------------- pairs
+
+  const DRAWN = [
+    { key: "available", title: "available", term: "available", format: Format.number },
+    { key: "available_words", title: "words", term: "available", format: Format.number },
+    { key: "train", title: "drawn", term: "pairs drawn", format: Format.number },
+    { key: "sampled", title: "sampled", term: "sampled", format: Format.number },
+    { key: "sampled_words", title: "sampled words", term: "sampled", format: Format.number },
+    { key: "documents", title: "pseudo-documents", term: "pseudo-document", format: Format.number },
+  ];
+  const PAIRS = [
+    { key: "label", title: "pair", term: "label", code: true, beside: "name" },
+    { key: "tier", title: "tier", term: "tier" },
+    { key: "rate", title: "epochs", term: "epochs", format: times },
+    { key: "read", title: "read", term: "pairs read", format: Format.number },
+    { key: "removed", title: "removed", term: "removed", format: Format.number },
+    { key: "removed_share", title: "of read", term: "removed share", format: Format.percent },
+    ...DRAWN,
+    { key: "validation", title: "validation", term: "validation", format: Format.number },
+  ];
+  const DIRECTIONS = [
+    { key: "direction", title: "direction", term: "direction", code: true, beside: "name" },
+    ...DRAWN,
+    { key: "validation", title: "validation", term: "validation as written", format: Format.number },
+  ];
+
+  function pairs(table, data, terms) {
+    const chip = ([reason, count]) => element("span", { class: "chip" }, `${reason} ${Format.number(count)}`);
+    return new ColumnTable(table, data, terms, {
+      columns: PAIRS,
+      searched: ["label", "name", "tier"],
+      sorting: { key: "available", descending: true },
+      more: ["name", "kept"],
+      last: {
+        title: "removed as",
+        definition: "The most frequent reasons to drop or remove pairs.",
+        name: "chips",
+        content: (row) => data.losses[row].map(chip),
+      },
+    });
+  }
+
+  // Found by the texts of their pairs, so that one search finds the same in both tables.
+  function directions(table, { pairs, directions }, terms) {
+    const ofPair = (key) => directions.pair.map((row) => pairs[key][row]);
+    const data = { ...directions, label: ofPair("label"), pair_name: ofPair("name"), tier: ofPair("tier") };
+    return new ColumnTable(table, data, terms, {
+      columns: DIRECTIONS,
+      searched: ["label", "pair_name", "tier"],
+      sorting: { key: "sampled", descending: true },
+      more: ["name", "label"],
+    });
+  }
+
   // --------------------------------------------- a table of columns
 
   class ColumnTable {
     // `beside` of a column names another that stands under it in small print; `more` are columns
-    // for the CSV alone; `last` is a column of other things than texts and numbers.
+    // for the CSV alone; `last`, if any, is a column of other things than texts and numbers.
     constructor(table, data, terms, { columns, searched, sorting, last, more = [] }) {
       Object.assign(this, { data, columns, sorting, last, more });
       this.body = table.tBodies[0];
@@ -170,8 +224,8 @@ const Tables = (() => {
       this.query = "";
       this.onSort = () => {};
       this.headers = columns.map((column) => this.header(column, terms[column.term]));
-      const end = element("th", { scope: "col", title: last.definition }, last.title);
-      table.tHead.replaceChildren(element("tr", {}, ...this.headers, end));
+      const end = last ? [element("th", { scope: "col", title: last.definition }, last.title)] : [];
+      table.tHead.replaceChildren(element("tr", {}, ...this.headers, ...end));
     }
 
     header(column, definition) {
@@ -198,7 +252,8 @@ const Tables = (() => {
         if (column.beside) cell.append(element("small", { class: "beside" }, this.data[column.beside][index]));
         return cell;
       });
-      return element("tr", {}, ...cells, element("td", { class: this.last.name }, ...this.last.content(index)));
+      if (this.last) cells.push(element("td", { class: this.last.name }, ...this.last.content(index)));
+      return element("tr", {}, ...cells);
     }
 
     // Indices of the rows that match, in order.
@@ -239,5 +294,5 @@ const Tables = (() => {
     return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
   }
 
-  return { makeSortable, languages, triage, element };
+  return { makeSortable, languages, triage, pairs, directions, element };
 })();

@@ -62,7 +62,7 @@ def languages(documents: pa.Table, plan: pa.Table) -> list[LanguageRow]:
     """Every category and label that ingest saw, sorted by label; shares of words and documents."""
     sums = Sums(documents, ["label", "category"])
     drawn = total(sums.sampled(group) for group in sums.groups)
-    planned = _planned(plan)
+    planned = planned_by_group(plan)
     # Rejected records have no label.
     return [
         _language(sums, group, planned.get(group, (None, None)), drawn.words)
@@ -95,7 +95,7 @@ def _language(
     )
 
 
-def _planned(plan: pa.Table) -> dict[tuple[str, ...], tuple[str, float]]:
+def planned_by_group(plan: pa.Table) -> dict[tuple[str, ...], tuple[str, float]]:
     """Tier and rate by label and category."""
     names = ("label", "category", "tier", "rate")
     rows = zip(*(plan.column(name).to_pylist() for name in names), strict=True)

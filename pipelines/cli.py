@@ -102,7 +102,7 @@ def run(
     with Reporter(_out) as reporter:
         job = Job(lock, root, run_locally, workers, reporter)
         manifests = execute(job)
-    print_summary(_out, root, manifests)
+    print_summary(_out, lock.recipe, root, manifests)
     _out.print(f"next: glotmill report {root}")
 
 

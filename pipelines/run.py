@@ -21,6 +21,7 @@ from glotmill.schemas.manifest import Manifest
 from glotmill.transforms import storage
 from glotmill.transforms.batches import StageOrderError
 from glotmill.transforms.custom import CustomStageError, make_annotator, make_filter
+from glotmill.transforms.evaluation_sets import EvaluationSetError, evaluation_index
 from glotmill.transforms.identify import load_model
 from glotmill.transforms.ingest import annotators
 from glotmill.transforms.models.fasttext_model import ModelError
@@ -70,6 +71,28 @@ def check_model(loaded: LoadedRecipe) -> None:
         raise UserError(f"{loaded.position('identify', 'model')}: {error}") from None
 
 
+def check_evaluation_sets(loaded: LoadedRecipe) -> str | None:
+    """Reads the evaluation sets once.
+
+    Returns:
+        What a person may want to know of them.
+
+    Raises:
+        UserError: one has no files, or cannot be read as the recipe says.
+    """
+    options = loaded.recipe.decontaminate
+    try:
+        index = evaluation_index(loaded.recipe)
+    except EvaluationSetError as error:
+        position = loaded.position("decontaminate", "sets", error.number, "path")
+        raise UserError(f"{position}: {error}") from None
+    if index is None or options is None:
+        return None
+    names = ", ".join(each.name for each in options.sets)
+    size = f"{index.num_runs:,} runs of words, {index.num_bytes / 1e6:,.1f} MB"
+    return f"evaluation sets to stay clear of: {names} ({size})"
+
+
 def prepare(loaded: LoadedRecipe, root: str, tell: Callable[[str], None]) -> Lock:
     """Finds, checks and fixes the inputs; writes the lock.
 
@@ -79,11 +102,13 @@ def prepare(loaded: LoadedRecipe, root: str, tell: Callable[[str], None]) -> Loc
         tell: shows a line to the person who watches.
 
     Raises:
-        UserError: an input is missing or unfit, a stage or the model unusable.
+        UserError: an input is missing or unfit, a stage, the model or an evaluation set unusable.
     """
     check_stages(loaded)
     check_model(loaded)
     check_others(loaded, root)
+    if told := check_evaluation_sets(loaded):
+        tell(told)
     found = find_inputs(loaded)
     check_inputs(loaded, found)
     num_files = sum(len(files) for _, files in found)

@@ -27,6 +27,7 @@ from glotmill.schemas.lock import Input, Lock, Unit, UnitSlice
 from glotmill.schemas.recipe import CustomStage, Recipe, Source
 from glotmill.transforms import storage
 from glotmill.transforms.custom import GROUP
+from glotmill.transforms.evaluation_sets import find_evaluation_files
 from glotmill.transforms.ingest import read_options
 from glotmill.transforms.models.fasttext_model import BUILTIN
 from glotmill.transforms.readers import probe, split_file
@@ -37,6 +38,9 @@ INGEST_VERSION = 3
 
 #: The same for parallel text.
 PAIRS_VERSION = 1
+
+#: The same where text of evaluation sets is looked for.
+DECONTAMINATE_VERSION = 1
 
 # How much larger text is than its gzip or zstd file: 3.5 to 5 for text of many scripts.
 _EXPANSION = 4
@@ -189,7 +193,7 @@ def lock_recipe(
     """
     recipe = loaded.recipe
     folder = os.path.dirname(os.path.abspath(loaded.path))
-    part = _ingest_part(recipe)
+    part = _ingest_part(recipe) | _evaluation_part(recipe, checksum)
     inputs: list[Input] = []
     units: list[Unit] = []
     for source, files in found:
@@ -234,6 +238,22 @@ def _ingest_part(recipe: Recipe) -> dict[str, object]:
             stage.name: _stage_version(stage) for stage in (*recipe.stages, *recipe.filters.custom)
         },
     }
+
+
+def _evaluation_part(
+    recipe: Recipe, checksum: Callable[[storage.InputFile], str]
+) -> dict[str, object]:
+    """What decides which documents hold text of evaluation sets; nothing where there are none."""
+    options = recipe.decontaminate
+    if options is None:
+        return {}
+    described = options.model_dump(mode="json")
+    for each in described["sets"]:
+        del each["path"]
+    files = [
+        [each.number, each.format, checksum(each.file)] for each in find_evaluation_files(options)
+    ]
+    return {"decontaminate": [DECONTAMINATE_VERSION, described, files]}
 
 
 def near_key(recipe: Recipe) -> dict[str, int] | None:

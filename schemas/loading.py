@@ -178,6 +178,7 @@ def _is_path(location: Location) -> bool:
         in (
             ["identify", "model"],
             ["deduplicate", "against"],
+            ["decontaminate", "sets", "path"],
             ["sources", "pairs", "documents"],
         )
     )

@@ -15,6 +15,7 @@ from pydantic_core import PydanticCustomError
 
 from glotmill.language_registry import UnknownCode, resolve
 from glotmill.schemas.bitext import Bitext as Bitext
+from glotmill.schemas.evaluation import Decontaminate
 from glotmill.schemas.formats import (
     BITEXT_FORMATS,
     TEXT_FORMATS,
@@ -422,6 +423,8 @@ class Recipe(Model):
     """Language identification."""
     filters: Filters = Filters()
     """What is dropped."""
+    decontaminate: Decontaminate | None = None
+    """Evaluation sets whose text is not wanted."""
     deduplicate: Deduplicate = Deduplicate()
     """Duplicates."""
     bitext: Bitext = Bitext()

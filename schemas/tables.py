@@ -108,6 +108,9 @@ WORD_HASHES = pa.field(
     "word_hashes", pa.list_(pa.field("item", pa.uint64(), nullable=False)), nullable=False
 )
 
+#: While it is decided what is dropped: number of the evaluation set whose text is in the document.
+CONTAMINATED_BY = pa.field("contaminated_by", pa.int16())
+
 #: One row a kept document; the row number is half of its identity.
 DOCUMENTS = pa.schema([*RECORDS, *(field for fields in ANNOTATIONS.values() for field in fields)])
 
@@ -194,6 +197,27 @@ STATISTICS = pa.schema(
     [
         *(pa.field(name, pa.string(), nullable=False) for name in STATISTICS_KEYS),
         pa.field("num_documents", pa.int64(), nullable=False),
+        *_COUNT_FIELDS,
+    ]
+)
+
+#: The label of texts in more than three languages.
+MANY_LANGUAGES = "mul"
+
+#: Pairs by the order of their languages, which statistics leave aside.
+DIRECTION_KEYS = (
+    "outcome",  # available: what deduplication left, as the data has it | train | validation
+    "reason",  # repeated: copies beyond a document's first, and pairs written the other way too
+    "source",
+    "label",
+    "direction",  # labels with `>` between them; that of more than three languages is the label
+)
+DIRECTIONS = pa.schema(
+    [
+        *(pa.field(name, pa.string(), nullable=False) for name in DIRECTION_KEYS),
+        # Pseudo-documents, that is rows of shards; 0 of what is available.
+        pa.field("num_documents", pa.int64(), nullable=False),
+        pa.field("num_pairs", pa.int64(), nullable=False),
         *_COUNT_FIELDS,
     ]
 )

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from glotmill.schemas import recipe
-from glotmill.schemas.tables import DROP_REASON
+from glotmill.schemas.tables import CONTAMINATED_BY, DROP_REASON
 from glotmill.transforms.batches import with_columns
 
 #: Reasons that say nothing of a document's quality: there is no text, or not in a known language.
@@ -25,6 +25,9 @@ NOT_JUDGED = (
     "too_short_to_identify",
 )
 
+#: The same where an evaluation set is named behind it.
+CONTAMINATED = "contaminated_"
+
 
 @dataclass(frozen=True)
 class Rule:
@@ -33,6 +36,12 @@ class Rule:
     reason: str
     reads: tuple[str, ...]
     applies: Callable[[pa.RecordBatch], pa.Array]
+
+
+def not_judged(reasons: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+    """Which drop reasons say nothing of a document's quality; bool[n]."""
+    listed = pc.is_in(reasons, pa.array(NOT_JUDGED))
+    return pc.or_(listed, pc.starts_with(reasons, CONTAMINATED))
 
 
 def _share(value: float) -> pa.Scalar:
@@ -47,11 +56,13 @@ def _rule(reason: str, column: str, function: Callable[..., pa.Array], value: ob
 def drop_rules(options: recipe.Recipe, source: recipe.Source) -> list[Rule]:
     """The rules for one source, in order: the first that applies is the reason given.
 
-    Code has no language and no line that may not repeat, so only the rules on length hold.
+    Code has no language and no line that may not repeat, so only the rules on length hold, and
+    those on evaluation sets, which come first: all that hold their text are counted as such.
     """
     filters = options.filters
     rules = [
         _rule("empty", "num_characters", pc.equal, 0),
+        *_contaminations(options),
         _rule("too_short", "num_characters", pc.less, filters.min_characters),
         _rule("too_long", "num_characters", pc.greater, filters.max_characters),
     ]
@@ -85,6 +96,17 @@ def drop_rules(options: recipe.Recipe, source: recipe.Source) -> list[Rule]:
             Rule("too_short_to_identify", ("verdict", "declared_label"), _undeclared_and_short)
         )
     return rules
+
+
+def _contaminations(options: recipe.Recipe) -> list[Rule]:
+    """A rule for each evaluation set."""
+    if options.decontaminate is None:
+        return []
+    column = CONTAMINATED_BY.name
+    return [
+        _rule(f"{CONTAMINATED}{each.name}", column, pc.equal, number)
+        for number, each in enumerate(options.decontaminate.sets)
+    ]
 
 
 def _undeclared_and_short(batch: pa.RecordBatch) -> pa.Array:

@@ -26,6 +26,7 @@ from glotmill.schemas.lock import Unit, UnitSlice
 from glotmill.schemas.manifest import UnitRecord, dump_manifest
 from glotmill.schemas.tables import (
     ANNOTATIONS,
+    CONTAMINATED_BY,
     DROP_REASON,
     RECORDS,
     REJECTED,
@@ -91,7 +92,7 @@ def annotators(recipe: recipes.Recipe, source: recipes.Source) -> list[Annotator
             recipe.normalise, strip_markup=source.strip_markup, code=source.category == "code"
         ),
         *(make_annotator(stage) for stage in recipe.stages),
-        MeasureText(recipe.deduplicate.near),
+        MeasureText(recipe.deduplicate.near, recipe=recipe),
         IdentifyLanguage(recipe.identify),
         *([JudgeSentences(recipe.identify)] if _judges_sentences(recipe.identify) else []),
         HashContent(),
@@ -113,7 +114,8 @@ def documents_schema(recipe: recipes.Recipe, source: recipes.Source | None = Non
         return pairs_schema(recipe, source)
     chain = annotators(recipe, source)
     schema = chained_schema(RECORDS, chain)
-    return schema.remove(schema.get_field_index(DROP_REASON.name))
+    decided = (DROP_REASON.name, CONTAMINATED_BY.name)
+    return pa.schema([field for field in schema if field.name not in decided])
 
 
 def read_options(recipe: recipes.Recipe, source: recipes.Source) -> ReadOptions:

@@ -10,8 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from glotmill.schemas import recipe as recipes
-from glotmill.schemas.tables import ANNOTATIONS, WORD_HASHES, sketch_fields
+from glotmill.schemas.tables import ANNOTATIONS, CONTAMINATED_BY, WORD_HASHES, sketch_fields
 from glotmill.transforms.batches import with_columns
+from glotmill.transforms.contamination import FIRST, ContaminationIndex
+from glotmill.transforms.evaluation_sets import evaluation_index
 from glotmill.transforms.scan import Ints, pieces, scan
 from glotmill.transforms.script import recognise_scripts
 from glotmill.transforms.sketch import sketch_texts
@@ -29,21 +31,20 @@ Shares = npt.NDArray[np.float64]
 
 # A document of fewer words is not judged by its n-grams: a refrain is no fault.
 MIN_WORDS_FOR_NGRAMS = 50
-_NGRAM = 5
+_NGRAM = FIRST  # the index of evaluation sets begins with the same
 # Bits of an n-gram's hash that are kept beside the document's number when both are sorted.
 _GRAM_BITS = np.uint64(44)
 
 
-def repeated_ngram_shares(words: Hashes, words_per_document: Ints) -> Shares:
+def repeated_ngram_shares(grams: Hashes, words_per_document: Ints) -> Shares:
     """Share of each document's 5-grams of words that occurred before in it; float64[n].
 
     Args:
-        words: uint64[w], hashes of the words of all documents.
+        grams: uint64[w - 4], hashes of the 5-grams of the words of all documents.
         words_per_document: int64[n]; documents under `MIN_WORDS_FOR_NGRAMS` get 0.
     """
     n = len(words_per_document)
     document = np.repeat(np.arange(n), words_per_document)
-    grams = ngram_hashes(words, _NGRAM)
     if not grams.size:
         return np.zeros(n)
     whole = document[: len(grams)] == document[_NGRAM - 1 :]
@@ -83,15 +84,24 @@ class MeasureText:
     name = "measure"
     reads: Sequence[str] = ("text",)
 
-    def __init__(self, near: recipes.Near | None = None, *, keeps_words: bool = False) -> None:
+    def __init__(
+        self,
+        near: recipes.Near | None = None,
+        *,
+        keeps_words: bool = False,
+        recipe: recipes.Recipe | None = None,
+    ) -> None:
         """Takes what is to be measured.
 
         Args:
             near: how near duplicates are to be found, where they are to be.
             keeps_words: add the hashes of the words, which the sides of a pair are compared by.
+            recipe: where the text of its evaluation sets is to be found, if it names some.
         """
         self._near = near
         self._keeps_words = keeps_words
+        self._recipe = recipe if recipe is not None and recipe.decontaminate else None
+        self._index: ContaminationIndex | None = None
 
     @property
     def adds(self) -> Sequence[pa.Field]:
@@ -99,16 +109,24 @@ class MeasureText:
         fields = list(ANNOTATIONS["measure"])
         if self._near is not None:
             fields += sketch_fields(self._near.bands, self._near.rows)
+        if self._recipe is not None:
+            fields.append(CONTAMINATED_BY)
         return [*fields, WORD_HASHES] if self._keeps_words else fields
 
     def setup(self) -> None:
-        """Reads the Unicode tables."""
+        """Reads the Unicode tables, and the evaluation sets.
+
+        Raises:
+            EvaluationSetError: one cannot be read.
+        """
         scan(pa.array(["a"]))
+        if self._recipe is not None:
+            self._index = evaluation_index(self._recipe)
 
     def annotate(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Appends the columns."""
         measured = [
-            measure(text, self._near, keeps_words=self._keeps_words)
+            measure(text, self._near, keeps_words=self._keeps_words, index=self._index)
             for text in pieces(batch.column("text"))
         ]
         arrays = [
@@ -131,7 +149,11 @@ def _array(values: npt.NDArray[np.generic] | pa.Array, kind: pa.DataType) -> pa.
 
 
 def measure(
-    text: pa.Array, near: recipes.Near | None = None, *, keeps_words: bool = False
+    text: pa.Array,
+    near: recipes.Near | None = None,
+    *,
+    keeps_words: bool = False,
+    index: ContaminationIndex | None = None,
 ) -> dict[str, npt.NDArray[np.generic] | pa.Array]:
     """Script, counts and repetition of n texts, by column name; arrays of length n."""
     scanned = scan(text)
@@ -140,6 +162,7 @@ def measure(
     begins = word_starts(scanned, inside)
     num_words = scanned.sum_by_document(begins)
     words = word_hashes(scanned, inside, np.flatnonzero(begins))
+    grams = ngram_hashes(words, _NGRAM)
     measured: dict[str, npt.NDArray[np.generic] | pa.Array] = {
         "script": np.array(codes, object),
         "script_share": shares,
@@ -150,8 +173,11 @@ def measure(
         "num_whitespace_words": scanned.sum_by_document(whitespace_word_starts(scanned)),
         "num_sentences": scanned.sum_by_document(sentence_ends(scanned, inside)),
         "repeated_line_share": repeated_line_shares(text),
-        "repeated_ngram_share": repeated_ngram_shares(words, num_words),
+        "repeated_ngram_share": repeated_ngram_shares(grams, num_words),
     }
+    if index is not None:
+        found = index.find(words, num_words, grams)
+        measured[CONTAMINATED_BY.name] = pa.array(found, mask=found < 0)
     if keeps_words:
         bounds = np.concatenate(([0], np.cumsum(num_words))).astype(np.int32)
         measured[WORD_HASHES.name] = pa.ListArray.from_arrays(

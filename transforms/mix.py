@@ -14,8 +14,14 @@ from apache_beam import typehints
 
 from glotmill.schemas import recipe
 from glotmill.schemas.manifest import FileEntry
-from glotmill.schemas.tables import CORPUS, STATISTICS
+from glotmill.schemas.tables import CORPUS, COUNTS, STATISTICS
 from glotmill.transforms.batches import cut_by_bytes
+from glotmill.transforms.directions import FOLDER as DIRECTIONS_FOLDER
+from glotmill.transforms.directions import (
+    directions_of_documents,
+    directions_of_pairs,
+    merge_directions,
+)
 from glotmill.transforms.draws import num_copies, order_draw, partition_of, split_draw
 from glotmill.transforms.exchange import PARTITION, ExchangeBatches, read_references
 from glotmill.transforms.plan import Group
@@ -159,7 +165,8 @@ class _DrawDocuments(beam.DoFn):
 
     def process(self, ordinal: int) -> Iterator[pa.RecordBatch]:
         unit = self._index.units[ordinal]
-        for batch, sizes, held_out in self._documents(unit):
+        directions: list[pa.Table] = []
+        for batch, sizes, held_out in self._documents(unit, directions):
             labels = batch.column("label").to_pylist()
             hashes = batch.column("content_hash").to_pylist()
             drawn = self._drawer.draw(unit.category, labels, hashes, sizes.tolist(), held_out)
@@ -167,19 +174,36 @@ class _DrawDocuments(beam.DoFn):
             for start, end in cut_by_bytes(num_bytes, _PART_BYTES):
                 part = {name: values[start:end] for name, values in drawn.items()}
                 yield _drawn_batch(unit, batch, sizes, part)
+        if unit.category == "bitext":
+            path = f"{DIRECTIONS_FOLDER}/available-{unit.key}.parquet"
+            entry = write_table(self._root, path, merge_directions(directions))
+            write_record(self._root, FOLDER, f"available-{unit.key}", [entry])
 
     def _documents(
-        self, unit: IndexedUnit
+        self, unit: IndexedUnit, directions: list[pa.Table]
     ) -> Iterator[tuple[pa.RecordBatch, Ints, Sequence[bool] | None]]:
-        """What may be drawn, with sizes of clusters; of pairs, which documents are held out."""
+        """What may be drawn, with sizes of clusters; of pairs, which documents are held out.
+
+        Counts of the pairs by direction are added to `directions`.
+        """
         if unit.category != "bitext":
             for batch, sizes in self._index.surviving(unit, _READ):
                 yield batch, sizes, None
             return
         split = partial(self._drawer.held_out, unit.category)
-        for batch in self._pairs.batches(self._index.surviving(unit, PAIR_COLUMNS), split):
+        pairs = _counted(self._index.surviving(unit, PAIR_COLUMNS), directions)
+        for batch in self._pairs.batches(pairs, split):
             sizes = batch.column("cluster_size").to_numpy()
             yield batch, sizes, batch.column(HELD_OUT).to_pylist()
+
+
+def _counted(
+    rows: Iterable[tuple[pa.RecordBatch, Ints]], directions: list[pa.Table]
+) -> Iterator[tuple[pa.RecordBatch, Ints]]:
+    """The rows as they come; adds their directions to the list."""
+    for batch, sizes in rows:
+        directions.append(directions_of_pairs(batch, {"outcome": "available", "reason": ""}))
+        yield batch, sizes
 
 
 def _drawn_batch(
@@ -238,8 +262,15 @@ def write_shard(
             for batch in wide.take(order.slice(start, end - start)).cast(CORPUS).to_batches():
                 writer.write(batch)
     split = "train" if partition < output.shards else "validation"
-    statistics = f"{FOLDER}/statistics/{split}-{partition:05d}.parquet"
-    return [*writer.entries, write_table(root, statistics, _statistics(table, split))]
+    name = f"{split}-{partition:05d}.parquet"
+    entries = [
+        *writer.entries,
+        write_table(root, f"{FOLDER}/statistics/{name}", _statistics(table, split)),
+    ]
+    directions = _directions(table, split)
+    if directions.num_rows:
+        entries.append(write_table(root, f"{DIRECTIONS_FOLDER}/{name}", directions))
+    return entries
 
 
 def _wide(schema: pa.Schema) -> pa.Schema:
@@ -255,10 +286,22 @@ def _statistics(rows: pa.Table, split: str) -> pa.Table:
     both ways are repeated.
     """
     columns = [name for name in STATISTICS.names if name in CORPUS.names]
-    repeated = pc.or_(pc.greater(rows.column("copy"), 0), rows.column(AGAIN))
-    table = rows.select(columns).append_column("reason", pc.if_else(repeated, "repeated", ""))
+    table = rows.select(columns).append_column("reason", _repeated(rows))
     table = table.append_column("num_documents", rows.column(NUM_PAIRS))
     return merge([summarise(table, {"stage": FOLDER, "outcome": split})])
+
+
+def _repeated(rows: pa.Table) -> pa.ChunkedArray:
+    again = pc.or_(pc.greater(rows.column("copy"), 0), rows.column(AGAIN))
+    return pc.if_else(again, "repeated", "")
+
+
+def _directions(rows: pa.Table, split: str) -> pa.Table:
+    """The pseudo-documents of a shard by direction, in the schema DIRECTIONS."""
+    names = ["source", "label", "original_code", *COUNTS, NUM_PAIRS]
+    table = rows.select(names).append_column("reason", _repeated(rows))
+    pairs = table.filter(pc.equal(rows.column("category"), "bitext"))
+    return directions_of_documents(pairs, {"outcome": split})
 
 
 @typehints.with_input_types(int)

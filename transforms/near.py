@@ -25,6 +25,7 @@ from glotmill.transforms.components import EDGE
 from glotmill.transforms.exchange import PARTITION, ExchangeBatches, read_references
 from glotmill.transforms.minhash import similarities
 from glotmill.transforms.scan import scan
+from glotmill.transforms.segments import cut_segments
 from glotmill.transforms.shingles import shingles
 from glotmill.transforms.sketch import compared_words, shingle_lengths
 from glotmill.transforms.unit_index import Corpora, IndexedUnit
@@ -174,14 +175,29 @@ class _Comparing(beam.DoFn):
     def _shingles(self, ordinal: int, wanted: Ints) -> dict[int, npt.NDArray[np.uint32]]:
         """Sorted shingles of some documents of a unit, by id."""
         found: dict[int, npt.NDArray[np.uint32]] = {}
-        for batch, ids in self._corpora.batches(ordinal, ["text", "script"]):
+        of_pairs = self._corpora.unit(ordinal).category == "bitext"
+        columns = ["text", *(["segment_labels", "segment_bytes"] if of_pairs else ["script"])]
+        for batch, ids in self._corpora.batches(ordinal, columns):
             rows = np.flatnonzero(np.isin(ids, wanted))
             if rows.size:
                 taken = batch.take(pa.array(rows))
-                scripts = taken.column("script").to_pylist()
-                sets = shingle_sets(taken.column("text"), scripts, self._near)
+                sets = (_sets_of_pairs if of_pairs else _sets_of_texts)(taken, self._near)
                 found |= dict(zip(ids[rows].tolist(), sets, strict=True))
         return found
+
+
+def _sets_of_texts(batch: pa.RecordBatch, near: recipe.Near) -> list[npt.NDArray[np.uint32]]:
+    return shingle_sets(batch.column("text"), batch.column("script").to_pylist(), near)
+
+
+def _sets_of_pairs(batch: pa.RecordBatch, near: recipe.Near) -> list[npt.NDArray[np.uint32]]:
+    """The shingles of all segments of each pair, each segment's by its own script."""
+    lengths = batch.column("segment_bytes").to_pylist()
+    segments = list(map(cut_segments, batch.column("text").to_pylist(), lengths))
+    scripts = [label[-4:] for label in batch.column("segment_labels").flatten().to_pylist()]
+    texts = pa.array([text for row in segments for text in row], pa.string())
+    sets = iter(shingle_sets(texts, scripts, near))
+    return [np.unique(np.concatenate([next(sets) for _ in row])) for row in segments]
 
 
 def shingle_sets(

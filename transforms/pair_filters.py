@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from glotmill.schemas import recipe as recipes
 from glotmill.schemas.pairs import PairFilters
 from glotmill.schemas.tables import DROP_REASON, WORD_HASHES
-from glotmill.transforms.decide import Rule, drop_rules
+from glotmill.transforms.decide import CONTAMINATED, Rule, drop_rules
 from glotmill.transforms.pair_numbers import shared_numbers
 from glotmill.transforms.pair_rows import SIDE_HASH
 from glotmill.transforms.pair_scripts import are_alike, is_written_in
@@ -175,8 +175,10 @@ def pair_filters(recipe: recipes.Recipe, source: recipes.Source) -> list[Filter]
         "too_long",
     ):  # of documents; sides have limits of their own
         del known[reason]
+    contaminated = [known.pop(reason) for reason in list(known) if reason.startswith(CONTAMINATED)]
     chosen = [
         Filter("empty_side", _empty),
+        *contaminated,
         known.pop("unknown_language_code"),
         Filter("side_too_long", lambda sides: _too_long(sides, options)),
         *([Filter("markup_residue", _markup)] if options.markup else []),

@@ -67,7 +67,7 @@ def side_annotators(recipe: recipes.Recipe, source: recipes.Source) -> list[Anno
     chain: list[Annotator] = [
         NormaliseText(recipe.normalise, strip_markup=source.strip_markup),
         *(make_annotator(stage) for stage in recipe.stages),
-        MeasureText(keeps_words=True),
+        MeasureText(keeps_words=True, recipe=recipe),
         IdentifyLanguage(identify),
         *([JudgeSentences(identify)] if judges else []),
         *(make_filter(stage) for stage in recipe.filters.custom),

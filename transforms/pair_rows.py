@@ -20,6 +20,7 @@ from glotmill.schemas import recipe as recipes
 from glotmill.schemas.tables import (
     ANNOTATIONS,
     COUNTS,
+    MANY_LANGUAGES,
     PAIRS,
     RECORDS,
     SENTENCE_CONSISTENCY,
@@ -50,7 +51,6 @@ SIDE_HASH = pa.field("side_hash", pa.uint64(), nullable=False)
 
 # More languages than this are one label.
 _MOST_NAMED = 3
-_MANY = "mul"
 _UNKNOWN = "und"
 
 _OF_UNIT = ("source", "path", "offset", "external_id", "url")
@@ -302,7 +302,7 @@ def joined_label(labels: Sequence[str | None]) -> str | None:
     """
     if None in labels:
         return None
-    return _MANY if len(labels) > _MOST_NAMED else "-".join(sorted(map(str, labels)))
+    return MANY_LANGUAGES if len(labels) > _MOST_NAMED else "-".join(sorted(map(str, labels)))
 
 
 def _sketches(gathered: _Gathered, near: recipes.Near) -> dict[str, pa.Array]:

@@ -22,6 +22,7 @@ from glotmill.schemas.bitext import Bitext
 from glotmill.schemas.tables import CORPUS, COUNTS, PLAN
 from glotmill.schemas.templates import template_of
 from glotmill.transforms.draws import DRAWS, direction_draw
+from glotmill.transforms.segments import cut_segments
 from glotmill.transforms.templates import render
 
 #: Columns of a bitext unit's documents that are read.
@@ -279,25 +280,6 @@ def _about(key: _Key, group: _Group) -> dict[str, object]:
         NUM_PAIRS: len(group.pairs),
         HELD_OUT: key.held_out,
     }
-
-
-def cut_segments(text: str, lengths: Sequence[int]) -> tuple[str, ...]:
-    r"""The segments of a pair's text.
-
-    Args:
-        text: the segments with a line feed between them.
-        lengths: of each, in bytes of UTF-8.
-
-    >>> cut_segments("a\nb\nç", [3, 2])
-    ('a\nb', 'ç')
-    """
-    encoded = text.encode()
-    segments = []
-    start = 0
-    for length in lengths:
-        segments.append(encoded[start : start + length].decode())
-        start += length + 1
-    return tuple(segments)
 
 
 def plan_of_pairs(plan: pa.Table, options: Bitext) -> pa.Table:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -45,7 +46,23 @@ def _has_marks(script: str) -> bool:
     return bool(np.count_nonzero(flags & MARK) * 20 >= np.count_nonzero(flags & LETTER))
 
 
-def shingle_length(script: str, near: recipe.Near) -> int:
+class Lengths(Protocol):
+    """How long runs of words are, by how a script is written."""
+
+    @property
+    def ngram(self) -> int:
+        """In scripts that put spaces between words."""
+
+    @property
+    def character_ngram(self) -> int:
+        """In scripts without spaces."""
+
+    @property
+    def cluster_ngram(self) -> int:
+        """In those of them that write vowels as marks."""
+
+
+def shingle_length(script: str, near: Lengths) -> int:
     """Words in a shingle, in a script without spaces letters with their marks.
 
     Such a letter is one code point in Han and two or so in Myanmar or Tibetan: three of them are
@@ -59,7 +76,7 @@ def shingle_length(script: str, near: recipe.Near) -> int:
     return near.cluster_ngram if _has_marks(script) else near.character_ngram
 
 
-def shingle_lengths(scripts: Sequence[str], near: recipe.Near) -> Ints:
+def shingle_lengths(scripts: Sequence[str], near: Lengths) -> Ints:
     """`shingle_length` of each of n documents; int64[n]."""
     known = {script: shingle_length(script, near) for script in set(scripts)}
     return np.array([known[script] for script in scripts], np.int64)

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from glotmill.schemas.lock import (
     Lock,
@@ -25,7 +24,7 @@ from glotmill.schemas.lock import (
 from glotmill.schemas.manifest import MANIFEST, SUCCESS, FileEntry, Manifest, UnitRecord
 from glotmill.schemas.tables import DROP_REASON
 from glotmill.transforms import storage
-from glotmill.transforms.decide import NOT_JUDGED
+from glotmill.transforms.decide import not_judged
 from glotmill.transforms.tables import read_batches, read_table, write_table
 
 PATH = "units.parquet"
@@ -210,7 +209,7 @@ class Corpora:
         index, unit = self._find(ordinal)
         if shadowed_unit(ordinal) is not None:
             reasons = self.column(ordinal, DROP_REASON.name)
-            return np.asarray(pc.is_in(reasons, pa.array(NOT_JUDGED)))
+            return np.asarray(not_judged(reasons))
         if split_ordinal(ordinal)[0] >= 0:
             return index.removed_rows(unit)
         return np.zeros(unit.num_rows, bool)

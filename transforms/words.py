@@ -194,6 +194,13 @@ def ngram_hashes(words: Hashes, n: int) -> Hashes:
         return np.zeros(0, np.uint64)
     grams = np.zeros(len(words) - n + 1, np.uint64)
     for place in range(n):
-        grams = grams * np.uint64(_BASE) + words[place : len(words) - n + 1 + place]
-        grams ^= grams >> np.uint64(31)
+        grams = longer_ngrams(grams, words[place : len(words) - n + 1 + place])
     return grams
+
+
+def longer_ngrams(grams: Hashes, words: Hashes) -> Hashes:
+    """Hashes of runs of n + 1 words, of those of n words and the word behind each; uint64[g]."""
+    longer = grams * np.uint64(_BASE)
+    longer += words
+    longer ^= longer >> np.uint64(31)
+    return longer

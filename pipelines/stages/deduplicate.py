@@ -21,7 +21,7 @@ from glotmill.transforms import storage
 from glotmill.transforms.cluster_sizes import PATH as SIZES_PATH
 from glotmill.transforms.cluster_sizes import complete_sizes, read_sizes
 from glotmill.transforms.components import fits_one_worker
-from glotmill.transforms.decide import NOT_JUDGED
+from glotmill.transforms.decide import not_judged
 from glotmill.transforms.plan import available
 from glotmill.transforms.records import read_records, temporary_folder
 from glotmill.transforms.removals import Oversized, read_oversized
@@ -141,7 +141,7 @@ def _cluster_sizes(job: Job, before: Manifests, removed: pa.Table) -> pa.Table:
     dropped = None
     if job.lock.recipe.counts_shadows:
         judged = ingested.filter(pc.equal(ingested.column("outcome"), "dropped"))
-        judged = judged.filter(pc.invert(pc.is_in(judged.column("reason"), pa.array(NOT_JUDGED))))
+        judged = judged.filter(pc.invert(not_judged(judged.column("reason"))))
         dropped = available(judged, none, category_of)
     return complete_sizes(
         read_sizes(job.root),

@@ -15,6 +15,7 @@ from glotmill.pipelines.units import fingerprint
 from glotmill.schemas.manifest import FileEntry
 from glotmill.transforms import storage
 from glotmill.transforms.cluster_sizes import PATH as SIZES_PATH
+from glotmill.transforms.directions import FOLDER as DIRECTIONS_FOLDER
 from glotmill.transforms.mix import PLAN_PATH, num_partitions, shard_path, write_shard
 from glotmill.transforms.plan import Group, available, held_out_counts, make_plan, plan_csv
 from glotmill.transforms.pseudo_documents import plan_of_pairs
@@ -25,7 +26,7 @@ from glotmill.transforms.split import read_thresholds
 from glotmill.transforms.tables import read_table, write_table
 
 #: Raised by one whenever the stage gives other output for the same recipe and input.
-VERSION = 2
+VERSION = 3
 # What one worker reads, draws and writes in the time another takes to start.
 _TEXT_BYTES_PER_WORKER = 256 * 2**20
 
@@ -34,7 +35,7 @@ class MixStage:
     """Draws documents by tier and writes them shuffled into shards."""
 
     name: ClassVar[str] = "mix"
-    folders: ClassVar[Sequence[str]] = ("mix/statistics", "shards")
+    folders: ClassVar[Sequence[str]] = ("mix/statistics", DIRECTIONS_FOLDER, "shards")
 
     def key(self, job: Job, before: str) -> str:
         """Options, and what the sources add to each row."""
@@ -108,7 +109,8 @@ class _Look:
     """Counts finished shards."""
 
     def __init__(self, root: str, stage: str) -> None:
-        self._pattern = f"{records_folder(root, stage)}/*.json"
+        # Records of shards are named by their number.
+        self._pattern = f"{records_folder(root, stage)}/[0-9]*.json"
 
     def __call__(self) -> State:
         try:

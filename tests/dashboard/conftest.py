@@ -8,7 +8,14 @@ from glotmill.language_registry import all_languages
 from glotmill.schemas.lock import Input, Lock, Unit, UnitSlice, dump_lock
 from glotmill.schemas.manifest import MANIFEST, SUCCESS, Manifest, dump_manifest
 from glotmill.schemas.recipe import Recipe
-from glotmill.schemas.tables import DROPPED, PLAN, REJECTED, STATISTICS, STATISTICS_KEYS
+from glotmill.schemas.tables import (
+    DIRECTIONS,
+    DROPPED,
+    PLAN,
+    REJECTED,
+    STATISTICS,
+    STATISTICS_KEYS,
+)
 from glotmill.transforms import storage
 from glotmill.transforms.statistics import merge, summarise
 from glotmill.transforms.tables import write_table
@@ -63,6 +70,13 @@ class RunWriter:
             if of_source:
                 table = merge([pa.Table.from_pylist(of_source, STATISTICS)])
                 self.table(stage, f"{stage}/statistics/{key}.parquet", table)
+
+    def directions(self, rows):
+        """Splits the rows into files of units and of shards."""
+        for number, outcome in enumerate(("available", "train", "validation")):
+            some = [each for each in rows if each["outcome"] == outcome]
+            table = pa.Table.from_pylist(some, DIRECTIONS)
+            self.table("mix", f"mix/directions/{outcome}-{number}.parquet", table)
 
     def rejected(self, source, rows):
         table = pa.Table.from_pylist([{"source": source, **each} for each in rows], REJECTED)
@@ -309,6 +323,138 @@ def write_triage_run(root):
     return run.finish([], {"ingest": counted, "deduplicate": {"removed": 0}, "mix": {}})
 
 
+def directed(outcome, reason, source, direction, documents, amount):
+    """One row of pairs by direction; the label is that of its languages."""
+    label = "-".join(sorted(direction.split(">")))
+    num_pairs, num_bytes, words = amount
+    return {
+        **_NO_COUNTS, "outcome": outcome, "reason": reason, "source": source, "label": label,
+        "direction": direction, "num_documents": documents, "num_pairs": num_pairs,
+        "num_bytes": num_bytes, "num_words": words,
+    }  # fmt: skip
+
+
+GERMAN, SWAHILI, THREE = (
+    "deu_Latn-eng_Latn", "eng_Latn-swh_Latn", "ces_Latn-deu_Latn-eng_Latn",
+)  # fmt: skip
+PARALLEL = {
+    "glotmill": 1,
+    "name": "parallel",
+    "sources": [
+        {"name": "opus", "path": "a.tmx", "category": "bitext"},
+        {"name": "bible", "path": "b.tmx", "category": "bitext"},
+        {"name": "web", "path": "web.jsonl"},
+    ],
+    "mix": {"tiers": {"bitext": "emma500-bitext", "monolingual": "uniform"}},
+}
+
+
+def write_pairs_run(root):
+    """Two sources of pairs, and one of documents: 16 + 3 + 3 rows in the shards."""
+    run = RunWriter(root, PARALLEL)
+    run.statistics(
+        "ingest",
+        [
+            row("ingest", "kept", "", "opus", GERMAN, (60, 6_000, 1_200)),
+            row("ingest", "kept", "", "bible", GERMAN, (40, 4_000, 800)),
+            row("ingest", "kept", "", "opus", SWAHILI, (20, 2_000, 400)),
+            row("ingest", "kept", "", "opus", THREE, (5, 900, 150)),
+            row("ingest", "dropped", "length_ratio", "opus", GERMAN, (8, 800, 160)),
+            row("ingest", "dropped", "identical_sides", "bible", GERMAN, (2, 200, 40)),
+            row("ingest", "rejected", "", "opus", "", (3, 0, 0)),
+            row("ingest", "kept", "", "web", "deu_Latn", (3, 300, 60)),
+        ],
+    )
+    run.statistics(
+        "deduplicate",
+        [row("deduplicate", "dropped", "repeated_side", "opus", GERMAN, (10, 1_000, 200))],
+    )
+    drawn = [
+        ("train", "", "opus", "eng_Latn>deu_Latn", 3, (30, 3_000, 600)),
+        ("train", "", "opus", "deu_Latn>eng_Latn", 2, (20, 2_000, 400)),
+        ("train", "", "bible", "deu_Latn>eng_Latn", 3, (30, 3_000, 600)),
+        ("train", "repeated", "opus", "eng_Latn>deu_Latn", 3, (30, 3_000, 600)),
+        ("train", "repeated", "opus", "deu_Latn>eng_Latn", 2, (20, 2_000, 400)),
+        ("train", "repeated", "bible", "deu_Latn>eng_Latn", 3, (30, 3_000, 600)),
+        ("validation", "", "opus", "eng_Latn>swh_Latn", 1, (10, 1_000, 200)),
+        ("validation", "", "opus", "swh_Latn>eng_Latn", 1, (10, 1_000, 200)),
+        ("validation", "repeated", "opus", "swh_Latn>eng_Latn", 1, (10, 1_000, 200)),
+    ]
+    rows = [directed(*each) for each in drawn]
+    run.statistics(
+        "mix",
+        [
+            row("mix", "train", "", "web", "deu_Latn", (3, 300, 60)),
+            *(
+                row("mix", each["outcome"], each["reason"], each["source"], each["label"],
+                    (each["num_pairs"], each["num_bytes"], each["num_words"]))
+                for each in rows
+            ),
+        ],
+    )  # fmt: skip
+    run.directions(
+        [
+            directed("available", "", "opus", "eng_Latn>deu_Latn", 0, (40, 4_000, 800)),
+            directed("available", "", "opus", "deu_Latn>eng_Latn", 0, (10, 1_000, 200)),
+            directed("available", "", "bible", "eng_Latn>deu_Latn", 0, (40, 4_000, 800)),
+            directed("available", "", "opus", "eng_Latn>swh_Latn", 0, (20, 2_000, 400)),
+            directed("available", "", "opus", "eng_Latn>deu_Latn>ces_Latn", 0, (5, 900, 150)),
+            *rows,
+        ]
+    )
+    for source, num_rows in (("opus", 85), ("bible", 40), ("web", 3)):
+        run.rows("ingest", f"ingest/documents/{run.units[source]}.parquet", num_rows)
+    example = {"label": GERMAN, "path": "a.tmx", "offset": 0, "text": "eins\none"}
+    run.dropped("opus", [{"drop_reason": "length_ratio", **example}] * 8)
+    run.dropped("bible", [{"drop_reason": "identical_sides", **example}] * 2)
+    reject = {"path": "a.tmx", "offset": 0, "reason": "missing_side", "detail": "", "excerpt": ""}
+    run.rejected("opus", [reject] * 3)
+    run.rows("mix", "shards/train-00000-of-00001.parquet", 16 + 3)
+    run.rows("mix", "shards/validation-00000-of-00001.parquet", 3)
+    return run.finish(
+        [
+            planned("bitext", GERMAN, "very low", 10.0, (90, 9_000, 1_800), 18_000.0),
+            planned("bitext", SWAHILI, "very low", 0.0, (20, 2_000, 400), 0.0),
+            planned("bitext", THREE, "very low", 10.0, (5, 900, 150), 1_500.0),
+            planned("monolingual", "deu_Latn", "all", 1.0, (3, 300, 60), 60.0),
+        ],
+        {
+            "ingest": {"read": 141, "kept": 128, "dropped": 10, "rejected": 3},
+            "deduplicate": {"removed": 10},
+            "mix": {"train": 19, "validation": 3},
+        },
+    )
+
+
+def write_many_pairs_run(root, num_languages=220, most_pairs=3_000):
+    """Every language with the next ones, each pair once."""
+    languages = [f"{each.iso639_3}_{each.scripts[0]}" for each in all_languages() if each.scripts]
+    run = RunWriter(root, {**PARALLEL, "sources": PARALLEL["sources"][:1], "mix": {}})
+    pairs = [
+        (languages[i], languages[(i + step) % num_languages])
+        for step in range(1, 20)
+        for i in range(num_languages)
+    ][:most_pairs]
+    ingested, drawn, directions, plan = [], [], [], []
+    for number, (source, target) in enumerate(pairs):
+        label = "-".join(sorted((source, target)))
+        amount = texts(1 + (most_pairs - number) // 50)
+        ingested.append(row("ingest", "kept", "", "opus", label, amount))
+        drawn.append(row("mix", "train", "", "opus", label, amount))
+        direction = f"{source}>{target}"
+        directions.append(directed("available", "", "opus", direction, 0, amount))
+        directions.append(directed("train", "", "opus", direction, amount[0], amount))
+        plan.append(planned("bitext", label, "all", 1.0, amount, amount[2]))
+    run.statistics("ingest", ingested)
+    run.statistics("mix", drawn)
+    run.directions(directions)
+    kept = sum(each["num_documents"] for each in ingested)
+    run.rows("ingest", f"ingest/documents/{run.units['opus']}.parquet", kept)
+    run.rows("mix", "shards/train-00000-of-00001.parquet", kept)
+    counted = {"read": kept, "kept": kept, "dropped": 0, "rejected": 0}
+    return run.finish(plan, {"ingest": counted, "deduplicate": {"removed": 0}, "mix": {}})
+
+
 DOCUMENT_COLUMNS = pa.schema([field for field in DROPPED if field.name not in NOT_WRITTEN])
 
 
@@ -344,6 +490,23 @@ def large_run(tmp_path_factory):
 def triage_run(tmp_path_factory):
     """A finished run whose documents have labels that are wrong; do not change it."""
     return write_triage_run(tmp_path_factory.mktemp("triage"))
+
+
+@pytest.fixture(scope="session")
+def pairs_run(tmp_path_factory):
+    """A finished run with parallel text; do not change it."""
+    return write_pairs_run(tmp_path_factory.mktemp("pairs"))
+
+
+@pytest.fixture
+def make_pairs_run(tmp_path):
+    """Writes a finished run with parallel text to change."""
+    return lambda: write_pairs_run(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def many_pairs_run(tmp_path_factory):
+    return write_many_pairs_run(tmp_path_factory.mktemp("many-pairs"))
 
 
 @pytest.fixture

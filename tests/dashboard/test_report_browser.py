@@ -267,6 +267,128 @@ def test_controls_change_the_page_and_its_address(dom, small, tmp_path):
     ]
 
 
+@pytest.fixture(scope="module")
+def parallel(pairs_run):
+    build_report(pairs_run)
+    return pairs_run
+
+
+def matrix_of(dom):
+    """Labels of the columns, and label, sum and cells of each row."""
+    table = re.search(r'<table id="table-matrix".*?</table>', dom, re.DOTALL)[0]
+    head, body = table.split("<tbody>")
+    rows = re.findall(r"<tr>(.*?)</tr>", body, re.DOTALL)
+    columns = re.findall(r"<code>(.*?)</code>", head)
+    label = r"<code>(.*?)</code>"
+    return columns, {
+        re.search(label, row)[1]: re.findall(r"<td[^>]*>(.*?)</td>", row) for row in rows
+    }
+
+
+@pytest.mark.parametrize(
+    ("address", "english", "german", "swahili"),
+    [
+        ("pairs", ["110", "", "90", "20"], ["90", "90", "", ""], ["20", "20", "", ""]),
+        ("pairs?value=sampled", ["160", "160", ""], ["160", "", "160"], None),
+        ("pairs?value=available_words", ["2.2 k", "", "1.8 k", "400"],
+         ["1.8 k", "1.8 k", "", ""], ["400", "400", "", ""]),
+        ("pairs?directed=yes", ["110", "", "80", "20"], ["90", "10", "", ""], ["20", "", "", ""]),
+        ("pairs?directed=yes&value=sampled", ["160", "60", ""], ["160", "", "100"], None),
+        ("pairs?q=swahili&value=nonsense&most=x", ["20", "", "20"], None, ["20", "20", ""]),
+    ],
+)  # fmt: skip
+def test_matrix_of_pairs(dom, parallel, address, english, german, swahili):
+    columns, rows = matrix_of(dom(parallel, address))
+    wanted = {"eng_Latn": english, "deu_Latn": german, "swh_Latn": swahili}
+    assert rows == {label: cells for label, cells in wanted.items() if cells}
+    assert columns == list(rows)
+
+
+def test_cells_of_the_matrix_say_what_they_are(dom, parallel):
+    html = dom(parallel, "pairs?directed=yes")
+    assert (
+        'title="English → German: 80 available pairs\n'
+        'both directions: 90 pairs available, 160 sampled\ntier very low">80</td>'
+    ) in html
+    assert re.search(r'<output id="matrix-count"[^>]*>3 languages</output>', html)
+
+
+def test_tables_of_pairs_and_directions(dom, parallel):
+    html = dom(parallel, "pairs")
+    assert re.findall(r'<section class="view current" id="(\w+)"', html) == ["pairs"]
+    rows = rows_of(html, "pairs")
+    assert rows[0] == [
+        '<code>deu_Latn-eng_Latn</code><small class="beside">German – English</small>',
+        "very low", "10×", "110", "20", "18.2%", "90", "1,800", "80", "160", "3,200", "16", "0",
+        '<span class="chip">repeated side 10</span><span class="chip">length ratio 8</span>'
+        '<span class="chip">identical sides 2</span>',
+    ]  # fmt: skip
+    assert len(rows) == 3
+    rows = rows_of(html, "directions")
+    assert [row[0].partition("<small")[0] for row in rows] == [
+        f"<code>{each}</code>" for each in (
+            "deu_Latn&gt;eng_Latn", "eng_Latn&gt;deu_Latn", "eng_Latn&gt;swh_Latn",
+            "swh_Latn&gt;eng_Latn", "eng_Latn&gt;deu_Latn&gt;ces_Latn",
+        )
+    ]  # fmt: skip
+    assert rows[0][1:] == ["10", "200", "50", "100", "2,000", "10", "0"]
+    assert "German → English" in rows[0][0]
+
+
+def test_one_search_finds_pairs_and_their_directions(dom, parallel):
+    html = dom(parallel, "pairs?q=swahili&order=direction")
+    assert len(rows_of(html, "pairs")) == 1
+    assert [row[7] for row in rows_of(html, "directions")] == ["10", "20"]
+
+
+def test_two_hundred_languages(dom, many_pairs_run):
+    build_report(many_pairs_run)
+    html = dom(many_pairs_run, "pairs?most=200")
+    columns, rows = matrix_of(html)
+    assert len(columns) == len(rows) == 200
+    assert "200 of 220 languages" in html
+    assert len(matrix_of(dom(many_pairs_run, "pairs"))[0]) == 50
+
+
+MATRIX_ACTIONS = """
+window.addEventListener("load", async () => {
+  const seen = [];
+  const cells = () =>
+    [...document.querySelectorAll("#table-matrix tbody tr:first-child td")]
+      .map((cell) => cell.textContent).join();
+  location.hash = "#pairs";
+  await new Promise((done) => setTimeout(done, 50));
+  const change = (id, how) => {
+    const control = document.getElementById(id);
+    Object.assign(control, how);
+    control.dispatchEvent(new Event("change"));
+    seen.push(location.hash, cells());
+  };
+  change("matrix-directed", { checked: true });
+  change("matrix-value", { value: "sampled" });
+  change("matrix-directed", { checked: false });
+  let csv;
+  URL.createObjectURL = (blob) => ((csv = blob.text()), "data:,");
+  Element.prototype.click = () => {};
+  document.getElementById("direction-csv").dispatchEvent(new Event("click"));
+  seen.push((await csv).split("\\r\\n").slice(0, 2).join(";"));
+  document.body.dataset.seen = JSON.stringify(seen);
+});
+"""
+
+
+def test_controls_of_the_matrix(dom, parallel, tmp_path):
+    seen = seen_by(MATRIX_ACTIONS, parallel, dom, tmp_path)
+    header = "direction,available,available_words,train,sampled,sampled_words,documents,validation"
+    assert seen == [
+        "#pairs?directed=yes", "110,,80,20",
+        "#pairs?directed=yes&value=sampled", "160,,100",
+        "#pairs?value=sampled", "160,,160",
+        f"{header},name,label;"
+        "deu_Latn>eng_Latn,10,200,50,100,2000,10,0,German → English,deu_Latn-eng_Latn",
+    ]  # fmt: skip
+
+
 def test_a_violation_of_the_policy_would_be_seen(dom, small, tmp_path):
     with open(f"{small}/report.html", encoding="utf-8") as file:
         html = file.read()

@@ -305,6 +305,7 @@ def test_the_way_on_is_a_way_on(tmp_path: Path, template: Path, choice: str, num
     assert pq.read_metadata(tmp_path / "out" / "deduplicate" / "oversized.parquet").num_rows == 1
 
 
+@pytest.mark.slow
 def test_larger_limits_are_a_way_on_too(tmp_path: Path, template: Path) -> None:
     with pytest.raises(RunError):
         run(template, tmp_path / "out")
@@ -354,6 +355,7 @@ def test_a_new_source_against_an_old_corpus(
     assert "deduplicate" not in events.skipped_stages
 
 
+@pytest.mark.slow
 def test_an_old_corpus_that_cannot_be_compared_with(
     glotmill: Glotmill, tmp_path: Path, two_corpora: tuple[Path, Path]
 ) -> None:

@@ -7,8 +7,8 @@ from glotmill.schemas.loading import RecipeError, load_recipe
 HEAD = "glotmill: 1\nname: a\n"
 SOURCE = HEAD + "sources:\n  - {name: a, path: x}\n"
 TOP_LEVEL = (
-    "bitext, deduplicate, extends, filters, glotmill, identify, ingest, mix, name, normalise, "
-    "output, script, seed, sources, stages"
+    "bitext, decontaminate, deduplicate, extends, filters, glotmill, identify, ingest, mix, name, "
+    "normalise, output, script, seed, sources, stages"
 )
 SOURCE_KEYS = (
     "category, domain, format, id, language, licence, name, pairs, path, priority, "

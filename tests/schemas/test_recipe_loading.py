@@ -41,7 +41,9 @@ def test_relative_paths_start_at_the_recipe(load, tmp_path, monkeypatch):
         "glotmill: 1\nname: a\nsources:\n"
         "  - {name: a, path: [x/*.jsonl, ../y, /z, 'gs://b/x'], language: {path: 'x/(...)'}}\n"
         "  - {name: b, path: ./x, language: {column: path}}\n"
-        "identify: {model: models/lid.bin}\nstages: [{name: s, options: {path: x, model: y}}]\n"
+        "identify: {model: models/lid.bin}\n"
+        "decontaminate: {sets: [{name: e, path: [e.txt, /f.txt]}]}\n"
+        "stages: [{name: s, options: {path: x, model: y}}]\n"
     ).recipe
     folder = tmp_path.as_posix()
     assert recipe.sources[0].path == [
@@ -53,6 +55,7 @@ def test_relative_paths_start_at_the_recipe(load, tmp_path, monkeypatch):
     assert recipe.sources[0].language.path == "x/(...)"
     assert recipe.sources[1].path == f"{folder}/x"
     assert recipe.identify.model == f"{folder}/models/lid.bin"
+    assert recipe.decontaminate.sets[0].path == [f"{folder}/e.txt", "/f.txt"]
     assert recipe.stages[0].options == {"path": "x", "model": "y"}
 
 
@@ -261,6 +264,14 @@ filters: {min_characters: 0, max_characters: 9, max_repeated_line_share: 0,
                   max_shared_words: 1, max_shared_runs: 1, min_shared_numbers: 0, urls: false,
                   emails: false, markup: false, script: false, swapped: false,
                   min_scores: {laser: 1}}}
+decontaminate:
+  sets:
+    - {name: e, path: [x, y], format: jsonl, text: [a, b], segments: records}
+  ngram: 10
+  character_ngram: 17
+  cluster_ngram: 30
+  min_words: 7
+  min_words_alone: 4
 deduplicate:
   exact: false
   scope: all
@@ -310,7 +321,13 @@ def test_the_schema_takes_a_recipe_with_every_option(schema, load, tmp_path):
     for name in parts:
         part = getattr(recipe, name)
         assert type(part).model_fields.keys() == part.model_fields_set
-    for part in (recipe.sources[-1].pairs, recipe.filters.pairs):
+    decontaminate = recipe.decontaminate
+    for part in (
+        recipe.sources[-1].pairs,
+        recipe.filters.pairs,
+        decontaminate,
+        decontaminate.sets[0],
+    ):
         assert type(part).model_fields.keys() == part.model_fields_set
     assert Source.model_fields.keys() == set().union(*(s.model_fields_set for s in recipe.sources))
 

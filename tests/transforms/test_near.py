@@ -445,6 +445,7 @@ def test_against_other_corpora(make_corpus, verify, exact):
     assert {path: path.read_bytes() for path in before} == before
 
 
+@pytest.mark.slow
 def test_what_another_corpus_removed_is_not_compared_with(make_corpus):
     options = near_options({}, verify="jaccard", min_similarity=0.8)
     draw = random.Random(2)

@@ -186,6 +186,7 @@ def files_of(corpus):
     }
 
 
+@pytest.mark.slow
 def test_neither_the_order_of_units_nor_where_edges_are_joined_matters(make_corpus):
     corpus = corpus_of(make_corpus, make_rows(5), NEAR, num_units=4)
     deduplicate(corpus, NEAR)

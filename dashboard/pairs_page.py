@@ -1,0 +1,79 @@
+"""Parallel text on the page: as many pairs as a browser shows at once, and no more."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from glotmill.dashboard.definitions import reason_title
+from glotmill.dashboard.names import language_name, languages_of
+from glotmill.dashboard.pairs import DirectionRow, PairRow, ParallelText
+from glotmill.dashboard.views import share
+
+#: Pairs of languages on the page, those with the most pairs; all directions of all of them are in
+#: `statistics/pairs.parquet`.
+MAX_PAIRS = 2_500
+#: Reasons to lose pairs that the row of a pair of languages names.
+MAX_REASONS = 3
+
+
+def pairs_shown(parallel: ParallelText) -> Sequence[PairRow]:
+    """The pairs that the page carries, the most available first."""
+    return parallel.pairs[:MAX_PAIRS]
+
+
+def pairs_data(parallel: ParallelText | None) -> dict[str, Any] | None:
+    """Pairs and directions by column, and the names of their languages."""
+    if parallel is None:
+        return None
+    pairs = pairs_shown(parallel)
+    places = {row.label: place for place, row in enumerate(pairs)}
+    directions = [row for row in parallel.directions if row.label in places]
+    languages = {label for row in pairs for label in languages_of(row.label)}
+    return {
+        "pairs": _pair_columns(pairs),
+        "directions": _direction_columns(directions, places),
+        "names": {label: language_name(label) for label in sorted(languages)},
+    }
+
+
+def _pair_columns(rows: Sequence[PairRow]) -> dict[str, Sequence[object]]:
+    return {
+        "label": [row.label for row in rows],
+        "name": [row.name for row in rows],
+        "tier": [row.tier for row in rows],
+        "rate": [row.rate for row in rows],
+        "read": [row.read for row in rows],
+        "kept": [row.kept.documents for row in rows],
+        "removed": [row.removed for row in rows],
+        "removed_share": [float(f"{share(row.removed, row.read):.6g}") for row in rows],
+        "available": [row.available.documents for row in rows],
+        "available_words": [row.available.words for row in rows],
+        "train": [row.train.documents for row in rows],
+        "sampled": [row.sampled.documents for row in rows],
+        "sampled_words": [row.sampled.words for row in rows],
+        "validation": [row.validation.documents for row in rows],
+        "documents": [row.num_documents for row in rows],
+        "losses": [
+            [[reason_title(reason), count] for reason, count in row.losses[:MAX_REASONS]]
+            for row in rows
+        ],
+    }
+
+
+def _direction_columns(
+    rows: Sequence[DirectionRow], places: dict[str, int]
+) -> dict[str, Sequence[object]]:
+    return {
+        # Which of the pairs it is a direction of.
+        "pair": [places[row.label] for row in rows],
+        "direction": [row.direction for row in rows],
+        "name": [" → ".join(map(language_name, row.languages)) for row in rows],
+        "available": [row.available.documents for row in rows],
+        "available_words": [row.available.words for row in rows],
+        "train": [row.train.documents for row in rows],
+        "sampled": [row.sampled.documents for row in rows],
+        "sampled_words": [row.sampled.words for row in rows],
+        "validation": [row.validation.documents for row in rows],
+        "documents": [row.num_documents for row in rows],
+    }

@@ -1,0 +1,146 @@
+"""Pairs and documents in one run: directions add up, and the summary counts what it says."""
+
+import io
+import json
+import re
+from collections import Counter
+
+import pyarrow.parquet as pq
+import pytest
+from rich.console import Console
+
+from glotmill.pipelines.engine import run_locally
+from glotmill.pipelines.run import execute, prepare
+from glotmill.pipelines.stages.base import Job
+from glotmill.pipelines.summary import counts_by_kind, print_summary, summary_rows
+from glotmill.schemas.loading import load_recipe
+
+RECIPE = """\
+glotmill: 1
+name: counted
+identify: {enabled: false}
+filters: {min_characters: 0}
+sources:
+  - name: opus
+    category: bitext
+    path: data/a.jsonl
+    pairs: {translation: translation}
+  - {name: prose, path: data/b.txt, language: {code: eng_Latn}}
+bitext: {pairs_per_document: 4, directions: both, held_out: [eng_Latn-isl_Latn]}
+mix: {tiers: {bitext: [{name: all, at_least: 0, rate: 2}], monolingual: uniform}}
+output: {parquet: {shards: 2}}
+"""
+
+
+class Silent:
+    def skipped(self, name):
+        pass
+
+    def started(self, name, *, total, unit, look=None):
+        pass
+
+    def finished(self, name):
+        pass
+
+
+def lines():
+    """50 pairs of German and English, of which 2 are equal and 1 has other numbers; 10 others."""
+    for i in range(47):
+        yield {"en": f"The house has number {i}.", "de": f"Das Haus hat die Nummer {i}."}
+    yield {"de": "Das Haus hat die Nummer 1.", "en": "The house has number 1."}
+    yield {"de": "Das Haus hat die Nummer 2.", "en": "The house has number 2."}
+    yield {"en": "The house has number 700.", "de": "Das Haus hat die Nummer 900."}
+    for i in range(10):
+        yield {"en": f"The door has number {i}.", "is": f"Hurðin er númer {i} hér."}
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory):
+    """Recipe, output directory and manifests of a finished run."""
+    folder = tmp_path_factory.mktemp("counted")
+    (folder / "data").mkdir()
+    content = "\n".join(json.dumps({"translation": line}, ensure_ascii=False) for line in lines())
+    (folder / "data" / "a.jsonl").write_text(content + "\n", encoding="utf-8")
+    (folder / "data" / "b.txt").write_text("One line of prose.\nAnother line of it.\n")
+    (folder / "recipe.yaml").write_text(RECIPE)
+    root = str(folder / "out")
+    lock = prepare(load_recipe(folder / "recipe.yaml"), root, lambda _: None)
+    manifests = execute(Job(lock, root, run_locally, 1, Silent()))
+    return lock.recipe, root, manifests
+
+
+def test_directions_of_the_shards(ran):
+    _, root, _ = ran
+    written = Counter()
+    for split in ("train", "validation"):
+        for path in {entry.path for entry in ran[2]["mix"].under("shards")}:
+            if f"/{split}-" in path:
+                codes = pq.read_table(f"{root}/{path}", columns=["category", "original_code"])
+                for row in codes.to_pylist():
+                    if row["category"] == "bitext":
+                        written[split, row["original_code"]] += 1
+    rows = pq.read_table(f"{root}/statistics/pairs.parquet").to_pylist()
+    found = Counter()
+    for row in rows:
+        found["train", row["direction"]] += row["num_train_documents"]
+        found["validation", row["direction"]] += row["num_validation_documents"]
+    assert +found == written
+    assert written["train", "eng_Latn>isl_Latn"] == written["train", "isl_Latn>eng_Latn"] == 0
+
+
+def test_directions_of_the_data(ran):
+    rows = pq.read_table(f"{ran[1]}/statistics/pairs.parquet").to_pylist()
+    available = {row["direction"]: row["num_available"] for row in rows if row["num_available"]}
+    # Of two equal pairs the first stays.
+    assert available == {"eng_Latn>deu_Latn": 47, "eng_Latn>isl_Latn": 10}
+    validation = {row["direction"]: row["num_validation"] for row in rows}
+    assert validation["eng_Latn>isl_Latn"] == validation["isl_Latn>eng_Latn"] == 10
+
+
+def test_both_directions_and_two_epochs_are_counted(ran):
+    rows = pq.read_table(f"{ran[1]}/statistics/pairs.parquet").to_pylist()
+    german = [row for row in rows if row["label"] == "deu_Latn-eng_Latn"]
+    first = sum(row["num_train"] for row in german)
+    held_out = max(row["num_validation"] for row in german)
+    assert first + held_out == 47
+    assert sum(row["num_repeated"] for row in german) == 3 * first
+
+
+def test_numbers_add_up(ran):
+    with open(f"{ran[1]}/statistics/summary.json", encoding="utf-8") as file:
+        summary = json.load(file)
+    assert summary["num_failed_checks"] == 0
+    assert summary["pairs"]["surviving"] == 57
+
+
+def test_summary_counts_pairs_and_documents_apart(ran):
+    counts = counts_by_kind(*ran)
+    assert list(counts) == ["documents", "pairs"]
+    rows = dict(summary_rows(counts.values()))
+    assert rows["read"] == [2, 60]
+    assert rows["dropped: numbers mismatch"] == [0, 1]
+    assert rows["removed: exact duplicate"] == [0, 2]
+    assert rows["left to draw from"] == [2, 57]
+    for place in (0, 1):
+        parts = ("drawn for training", "held out for validation", "not drawn")
+        assert rows["left to draw from"][place] == sum(rows[part][place] for part in parts)
+    assert rows["drawn again for training"] == [0, 3 * rows["drawn for training"][1]]
+
+
+def printed(*arguments):
+    console = Console(file=io.StringIO(), width=200)
+    print_summary(console, *arguments)
+    return console.file.getvalue()
+
+
+def test_summary_says_how_many_pseudo_documents_there_are(ran):
+    text = printed(*ran)
+    assert "Documents and pairs" in text
+    assert "2 │    60" in text
+    found = re.search(r"training: (\d+) pseudo-documents of (\d+) pairs, repeats included", text)
+    rows = pq.read_table(f"{ran[1]}/statistics/pairs.parquet").to_pylist()
+    assert [int(each) for each in found.groups()] == [
+        sum(row["num_train_documents"] for row in rows),
+        sum(row["num_train"] + row["num_repeated"] for row in rows),
+    ]
+    assert "validation: " in text
