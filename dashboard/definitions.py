@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from glotmill.transforms.decide import CONTAMINATED
+
 TERMS: dict[str, str] = {
     "document": (
         "One text of a source: a line, a record or a file, as the recipe says. Of parallel text, "
@@ -152,6 +154,18 @@ REASONS: dict[str, str] = {
     "near_duplicate": "A text nearly equal stays elsewhere.",
     "repeated_side": "A side stands in as many pairs as deduplicate allows.",
 }
+
+
+def reason_definition(reason: str) -> str:
+    """What a reason means.
+
+    >>> reason_definition("contaminated_flores")
+    'It has text of the evaluation set flores (decontaminate.sets).'
+    """
+    if reason.startswith(CONTAMINATED):
+        name = reason.removeprefix(CONTAMINATED)
+        return f"It has text of the evaluation set {name} (decontaminate.sets)."
+    return REASONS.get(reason, "Given by a filter of an installed package.")
 
 
 def reason_title(reason: str) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from glotmill.dashboard.amounts import Amount
-from glotmill.dashboard.definitions import REASONS, TERMS, reason_title
+from glotmill.dashboard.definitions import TERMS, reason_definition, reason_title
 from glotmill.dashboard.flow import Flow
 
 Kind = Literal["level", "loss", "gain"]
@@ -58,6 +58,5 @@ def _step(term: str, kind: Kind, group: str, amount: Amount) -> Step:
 
 
 def _dropped(reason: str, amount: Amount) -> Step:
-    definition = REASONS.get(reason, "Given by a filter of an installed package.")
     title = f"dropped: {reason_title(reason)}"
-    return Step(f"dropped/{reason}", title, definition, "loss", "dropped", amount)
+    return Step(f"dropped/{reason}", title, reason_definition(reason), "loss", "dropped", amount)

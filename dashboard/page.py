@@ -16,9 +16,9 @@ from markupsafe import Markup
 from glotmill.dashboard import formats
 from glotmill.dashboard.amounts import UNITS, Amount
 from glotmill.dashboard.definitions import (
-    REASONS,
     TERMS,
     VERDICTS,
+    reason_definition,
     reason_title,
     verdict_title,
 )
@@ -85,12 +85,13 @@ def _template() -> jinja2.Template:
         size=formats.size,
         compact=formats.compact,
         percent=formats.percent,
+        reason_definition=reason_definition,
         reason_title=reason_title,
         verdict_title=verdict_title,
         language_name=language_name,
         locale=locale_of,
     )
-    environment.globals.update(terms=TERMS, reasons=REASONS, verdicts=VERDICTS)
+    environment.globals.update(terms=TERMS, verdicts=VERDICTS)
     return environment.get_template("template.html")
 
 
