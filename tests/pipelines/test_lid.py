@@ -117,6 +117,7 @@ def test_a_trained_model_is_used(glotmill, tmp_path, labelled):
     assert set(FastTextModel(str(tmp_path / "again.ftz")).labels) == set(TAGS.values())
 
 
+@pytest.mark.slow
 def test_training_is_reproducible_whatever_memory_held_before(tmp_path, labelled):
     """fastText leaves most of its matrix as malloc gave it; see `lid_fit`."""
     examples = [Example(row["lang"], row["text"].replace("\n", " ")) for row in labelled]
