@@ -25,6 +25,7 @@ import pyarrow.parquet as pq
 
 from glotmill.pipelines import build
 from glotmill.pipelines.engine import run_locally
+from glotmill.schemas.lock import doc_id
 from glotmill.schemas.recipe import Deduplicate, Near
 from glotmill.transforms.candidates import candidate_pairs, unique_pairs
 from glotmill.transforms.components import components
@@ -99,7 +100,7 @@ def on_beam(root: str, options: Deduplicate, by_label: dict[str, int]) -> set[in
         if path.exists():
             table = pq.read_table(path)
             rows = table.column("row").to_numpy()[table.column("removed").to_numpy()]
-            found |= set(((ordinal << 32) + rows).tolist())
+            found |= set(doc_id(ordinal, rows).tolist())
     return found
 
 

@@ -38,12 +38,8 @@ def deduplicate(
     pair_ordinals: Iterable[int] = (),
 ) -> object:
     """Content hashes and band keys to removal lists."""
-    return (
-        pipeline
-        | "Units" >> beam.Create(ordinals, reshuffle=False)
-        | "Spread" >> beam.Reshuffle()
-        | "Deduplicate"
-        >> RemoveDuplicates(root, options, by_label, num_documents, connected, pair_ordinals)
+    return _spread(pipeline, ordinals) | "Deduplicate" >> RemoveDuplicates(
+        root, options, by_label, num_documents, connected, pair_ordinals
     )
 
 
@@ -56,11 +52,8 @@ def duplicate_edges(
     folder: str,
 ) -> object:
     """Content hashes and band keys to files of edges, for corpora too large for one worker."""
-    return (
-        pipeline
-        | "Units" >> beam.Create(ordinals, reshuffle=False)
-        | "Spread" >> beam.Reshuffle()
-        | "FindDuplicates" >> WriteDuplicateEdges(root, options, num_documents, folder)
+    return _spread(pipeline, ordinals) | "FindDuplicates" >> WriteDuplicateEdges(
+        root, options, num_documents, folder
     )
 
 
@@ -73,11 +66,8 @@ def count_shadows(
     connected: EdgeFiles | None = None,
 ) -> object:
     """Removal lists and dropped documents to removal lists whose sizes count these too."""
-    return (
-        pipeline
-        | "Units" >> beam.Create(ordinals, reshuffle=False)
-        | "Spread" >> beam.Reshuffle()
-        | "CountShadows" >> CountShadows(root, options, num_documents, connected)
+    return _spread(pipeline, ordinals) | "CountShadows" >> CountShadows(
+        root, options, num_documents, connected
     )
 
 
@@ -90,21 +80,15 @@ def shadow_edges(
     folder: str,
 ) -> object:
     """The same to files of edges, for corpora too large for one worker."""
-    return (
-        pipeline
-        | "Units" >> beam.Create(ordinals, reshuffle=False)
-        | "Spread" >> beam.Reshuffle()
-        | "FindShadows" >> WriteShadowEdges(root, options, num_documents, folder)
+    return _spread(pipeline, ordinals) | "FindShadows" >> WriteShadowEdges(
+        root, options, num_documents, folder
     )
 
 
 def split(pipeline: beam.Pipeline, lock: Lock, root: str, wanted: Mapping[Group, int]) -> object:
     """Content hashes to the thresholds of the validation split."""
-    return (
-        pipeline
-        | _ordinals(lock)
-        | "Spread" >> beam.Reshuffle()
-        | "Split" >> FindThresholds(root, wanted, lock.recipe.seed)
+    return _spread(pipeline, range(len(lock.units))) | "Split" >> FindThresholds(
+        root, wanted, lock.recipe.seed
     )
 
 
@@ -112,13 +96,13 @@ def mix(pipeline: beam.Pipeline, lock: Lock, root: str) -> object:
     """Documents and plan to shards."""
     rehydrated = lock.recipe.mix.rehydrate is not None
     output, seed = lock.recipe.output.parquet, lock.recipe.seed
-    return (
-        pipeline
-        | _ordinals(lock)
-        | "Spread" >> beam.Reshuffle()
-        | "Mix" >> WriteShards(root, output, seed, rehydrated=rehydrated, bitext=lock.recipe.bitext)
+    return _spread(pipeline, range(len(lock.units))) | "Mix" >> WriteShards(
+        root, output, seed, rehydrated=rehydrated, bitext=lock.recipe.bitext
     )
 
 
-def _ordinals(lock: Lock) -> beam.PTransform:
-    return "Units" >> beam.Create(range(len(lock.units)), reshuffle=False)
+def _spread(pipeline: beam.Pipeline, ordinals: Iterable[int]) -> beam.PCollection:
+    """Ordinals of units, spread over the workers."""
+    return (
+        pipeline | "Units" >> beam.Create(ordinals, reshuffle=False) | "Spread" >> beam.Reshuffle()
+    )

@@ -151,7 +151,7 @@ class _TakePairs(beam.DoFn):
         yield _edges(_pairs(_joined(element[1])))
 
 
-def _pairs(columns: dict[str, pa.ChunkedArray]) -> Ints:
+def _pairs(columns: dict[str, pa.ChunkedArray] | pa.RecordBatch) -> Ints:
     return np.stack([columns["a"].to_numpy(), columns["b"].to_numpy()], axis=1)
 
 
@@ -239,7 +239,7 @@ class _CompareSketches(_Comparing):
         if self._near.verify == "jaccard":
             least -= _DOUBT
         for batch in read_references(references):
-            pairs = np.stack([batch.column("a").to_numpy(), batch.column("b").to_numpy()], axis=1)
+            pairs = _pairs(batch)
             first = fixed_bytes(batch.column("sketch"), np.dtype(np.uint8))
             alike = similarities(first, values[row_of(pairs[:, 1])]) >= least
             if alike.any():
@@ -274,7 +274,7 @@ class _CompareShingles(_Comparing):
         wanted = np.unique(np.concatenate([batch.column("b").to_numpy() for batch in read]))
         sets = self._shingles(ordinal, wanted)
         for batch in read:
-            pairs = np.stack([batch.column("a").to_numpy(), batch.column("b").to_numpy()], axis=1)
+            pairs = _pairs(batch)
             similarity = [
                 jaccard(first.values.to_numpy(), sets[other])
                 for first, other in zip(batch.column("shingles"), pairs[:, 1].tolist(), strict=True)
@@ -366,5 +366,5 @@ class _TakeAlike(beam.DoFn):
     """Pairs of a batch to edges."""
 
     def process(self, batch: pa.RecordBatch) -> Iterator[bytes]:
-        pairs = np.stack([batch.column("a").to_numpy(), batch.column("b").to_numpy()], axis=1)
+        pairs = _pairs(batch)
         yield _edges(pairs)

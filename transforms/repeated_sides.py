@@ -16,7 +16,7 @@ from apache_beam import typehints
 
 from glotmill.transforms.near import salts
 from glotmill.transforms.removals import REMOVAL, units_of
-from glotmill.transforms.unit_index import UnitIndex
+from glotmill.transforms.unit_index import Corpora
 
 # A side of a pair: 64 bits of its text and labels, and what decides which pairs stay.
 _SIDE = np.dtype([("key", "<u8"), ("priority", "<i4"), ("id", "<i8")])
@@ -59,20 +59,17 @@ class _ReadSides(beam.DoFn):
         self._root = root
 
     def setup(self) -> None:
-        self._index = UnitIndex(self._root)
+        self._corpora = Corpora(self._root)
 
     def process(self, element: tuple[int, Iterable[bytes]]) -> Iterator[tuple[int, bytes]]:
-        unit = self._index.units[element[0]]
+        ordinal = element[0]
+        priority = self._corpora.unit(ordinal).priority
         found = np.frombuffer(b"".join(element[1]), REMOVAL)
         removed = found["id"][found["removed"]]
         columns = ["segment_hashes", "segment_labels", "label"]
-        batches = self._index.batches(unit, columns)
-        start = 0
-        for batch in batches:
-            ids = (unit.ordinal << 32) + np.arange(start, start + batch.num_rows)
-            start += batch.num_rows
+        for batch, ids in self._corpora.batches(ordinal, columns):
             stays = ~np.isin(ids, removed)
-            sides = _sides(batch.filter(pa.array(stays)), ids[stays], unit.priority)
+            sides = _sides(batch.filter(pa.array(stays)), ids[stays], priority)
             partition = sides["key"] >> _PARTITION_SHIFT
             for number in np.unique(partition):
                 yield int(number), sides[partition == number].tobytes()
