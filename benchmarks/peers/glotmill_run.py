@@ -28,7 +28,7 @@ deduplicate:
 {near}
 """
 NEAR = """\
-  near: {{ngram: {ngram}, bands: {bands}, rows: {rows}, verify: {verify}, min_similarity: 0.65}}
+  near: {{ngram: {ngram}, bands: {bands}, rows: {rows}, verify: {verify}}}
 """
 
 
