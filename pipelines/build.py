@@ -38,8 +38,12 @@ def deduplicate(
     pair_ordinals: Iterable[int] = (),
 ) -> object:
     """Content hashes and band keys to removal lists."""
-    return _spread(pipeline, ordinals) | "Deduplicate" >> RemoveDuplicates(
-        root, options, by_label, num_documents, connected, pair_ordinals
+    return (
+        pipeline
+        | "Units" >> beam.Create(ordinals, reshuffle=False)
+        | "Spread" >> beam.Reshuffle()
+        | "Deduplicate"
+        >> RemoveDuplicates(root, options, by_label, num_documents, connected, pair_ordinals)
     )
 
 
@@ -52,8 +56,11 @@ def duplicate_edges(
     folder: str,
 ) -> object:
     """Content hashes and band keys to files of edges, for corpora too large for one worker."""
-    return _spread(pipeline, ordinals) | "FindDuplicates" >> WriteDuplicateEdges(
-        root, options, num_documents, folder
+    return (
+        pipeline
+        | "Units" >> beam.Create(ordinals, reshuffle=False)
+        | "Spread" >> beam.Reshuffle()
+        | "FindDuplicates" >> WriteDuplicateEdges(root, options, num_documents, folder)
     )
 
 
@@ -66,8 +73,11 @@ def count_shadows(
     connected: EdgeFiles | None = None,
 ) -> object:
     """Removal lists and dropped documents to removal lists whose sizes count these too."""
-    return _spread(pipeline, ordinals) | "CountShadows" >> CountShadows(
-        root, options, num_documents, connected
+    return (
+        pipeline
+        | "Units" >> beam.Create(ordinals, reshuffle=False)
+        | "Spread" >> beam.Reshuffle()
+        | "CountShadows" >> CountShadows(root, options, num_documents, connected)
     )
 
 
@@ -80,15 +90,21 @@ def shadow_edges(
     folder: str,
 ) -> object:
     """The same to files of edges, for corpora too large for one worker."""
-    return _spread(pipeline, ordinals) | "FindShadows" >> WriteShadowEdges(
-        root, options, num_documents, folder
+    return (
+        pipeline
+        | "Units" >> beam.Create(ordinals, reshuffle=False)
+        | "Spread" >> beam.Reshuffle()
+        | "FindShadows" >> WriteShadowEdges(root, options, num_documents, folder)
     )
 
 
 def split(pipeline: beam.Pipeline, lock: Lock, root: str, wanted: Mapping[Group, int]) -> object:
     """Content hashes to the thresholds of the validation split."""
-    return _spread(pipeline, range(len(lock.units))) | "Split" >> FindThresholds(
-        root, wanted, lock.recipe.seed
+    return (
+        pipeline
+        | _ordinals(lock)
+        | "Spread" >> beam.Reshuffle()
+        | "Split" >> FindThresholds(root, wanted, lock.recipe.seed)
     )
 
 
@@ -96,13 +112,13 @@ def mix(pipeline: beam.Pipeline, lock: Lock, root: str) -> object:
     """Documents and plan to shards."""
     rehydrated = lock.recipe.mix.rehydrate is not None
     output, seed = lock.recipe.output.parquet, lock.recipe.seed
-    return _spread(pipeline, range(len(lock.units))) | "Mix" >> WriteShards(
-        root, output, seed, rehydrated=rehydrated, bitext=lock.recipe.bitext
-    )
-
-
-def _spread(pipeline: beam.Pipeline, ordinals: Iterable[int]) -> beam.PCollection:
-    """Ordinals of units, spread over the workers."""
     return (
-        pipeline | "Units" >> beam.Create(ordinals, reshuffle=False) | "Spread" >> beam.Reshuffle()
+        pipeline
+        | _ordinals(lock)
+        | "Spread" >> beam.Reshuffle()
+        | "Mix" >> WriteShards(root, output, seed, rehydrated=rehydrated, bitext=lock.recipe.bitext)
     )
+
+
+def _ordinals(lock: Lock) -> beam.PTransform:
+    return "Units" >> beam.Create(range(len(lock.units)), reshuffle=False)
