@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -50,17 +50,29 @@ class LoadedRecipe:
         return nearest(self.positions, location, Position(self.path))
 
 
-def load_recipe(path: str | os.PathLike[str]) -> LoadedRecipe:
+Read = Callable[[str], bytes]
+
+
+def read_file(path: str) -> bytes:
+    """The content of a file of this machine."""
+    return Path(path).read_bytes()
+
+
+def load_recipe(path: str | os.PathLike[str], read: Read = read_file) -> LoadedRecipe:
     """Read and validate a recipe.
 
     Relative `path`, `model` and `against` entries become absolute, from the folder of the file
     they are written in; `${NAME}` is replaced by the environment variable.
 
+    Args:
+        path: of the recipe, or its URI.
+        read: gives the content of a file, for recipes that are not on this machine.
+
     Raises:
         RecipeError: with all problems found.
     """
     name = os.fspath(path)
-    document = _load(name, seen=())
+    document = _load(name, read, seen=())
     if document.problems:
         raise RecipeError(document.problems)
     try:
@@ -73,8 +85,8 @@ def load_recipe(path: str | os.PathLike[str]) -> LoadedRecipe:
     return LoadedRecipe(recipe, name, document.positions)
 
 
-def _load(name: str, seen: tuple[str, ...]) -> _Document:
-    document = _parse(name)
+def _load(name: str, read: Read, seen: tuple[str, ...]) -> _Document:
+    document = _parse(name, read)
     base_name = document.data.pop("extends", None)
     if base_name is None:
         return document
@@ -84,18 +96,32 @@ def _load(name: str, seen: tuple[str, ...]) -> _Document:
     if unset := [problem for problem in document.problems if problem.position == position]:
         raise RecipeError(unset)
     base_path = os.path.join(os.path.dirname(name), base_name)
-    if not os.path.isfile(base_path):
+    if _is_uri(base_name):
+        base_path = base_name
+    if not _is_uri(base_path) and not os.path.isfile(base_path):
         raise RecipeError([Problem(position, f"'extends': no file {base_path}")])
-    seen = (*seen, os.path.realpath(name))
-    if os.path.realpath(base_path) in seen:
+    seen = (*seen, _identity(name))
+    if _identity(base_path) in seen:
         raise RecipeError([Problem(position, f"the recipe extends itself, through {base_path}")])
-    base = _load(base_path, seen)
+    base = _load(base_path, read, seen)
     return _merged(base, document)
 
 
-def _parse(name: str) -> _Document:
+def _is_uri(path: str) -> bool:
+    return "://" in path
+
+
+def _identity(path: str) -> str:
+    """The same for all spellings of a path."""
+    if not _is_uri(path):
+        return os.path.realpath(path)
+    kind, _, rest = path.partition("://")
+    return f"{kind}://{os.path.normpath(rest)}"
+
+
+def _parse(name: str, read: Read) -> _Document:
     try:
-        text = Path(name).read_bytes().decode("utf-8-sig")
+        text = read(name).decode("utf-8-sig")
     except OSError as error:
         raise RecipeError([Problem(Position(name), _unreadable(name, error))]) from None
     except UnicodeDecodeError:
@@ -113,12 +139,12 @@ def _parse(name: str) -> _Document:
 
 
 def _unreadable(name: str, error: OSError) -> str:
-    if isinstance(error, FileNotFoundError):
+    if isinstance(error, FileNotFoundError) and not _is_uri(name):
         folder = Path(name).parent
         there = sorted(p.name for p in folder.glob("*.yaml")) if folder.is_dir() else []
         found = f"; recipes there: {', '.join(there)}" if there else ""
         return f"no such file{found} ('glotmill init' writes a recipe to start from)"
-    return f"cannot be read: {error.strerror}"
+    return f"cannot be read: {error.strerror or error}"
 
 
 def _syntax_problem(name: str, error: YAMLError) -> Problem:
@@ -180,14 +206,17 @@ def _is_path(location: Location) -> bool:
             ["deduplicate", "against"],
             ["decontaminate", "sets", "path"],
             ["sources", "pairs", "documents"],
+            ["output", "tokens", "tokenizer"],
         )
     )
 
 
 def _from_folder(text: str, name: str) -> str:
     """A path relative to the recipe made absolute; URIs and the built-in model stay."""
-    if "://" in text or text == "builtin" or os.path.isabs(text) or not text:
+    if _is_uri(text) or text == "builtin" or os.path.isabs(text) or not text:
         return text
+    if _is_uri(name):
+        return _identity(f"{os.path.dirname(name)}/{text}")
     return os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(name)), text))
 
 

@@ -226,6 +226,14 @@ def _literals(node: dict[str, Any]) -> list[str]:
     return [node["const"]] if "const" in node else list(node.get("enum", ()))
 
 
+_SHAPES = {
+    "string": "a string",
+    "number": "a number",
+    "array": "a list",
+    "object": "a map of keys",
+}
+
+
 def _shape(node: dict[str, Any]) -> str:
     """What a branch of a union looks like in YAML; empty for literals and for unions."""
     if _literals(node):
@@ -234,7 +242,7 @@ def _shape(node: dict[str, Any]) -> str:
         return "a map of keys"
     if "properties" in node:
         return "{" + ", ".join(f"{key}: ..." for key in node.get("required", ())) + "}"
-    return {"string": "a string", "array": "a list"}.get(node.get("type", ""), "")
+    return _SHAPES.get(node.get("type", ""), "")
 
 
 def _not_one_of(key: str, given: Any, choices: list[str]) -> str:
@@ -271,7 +279,10 @@ def _nodes_at(
 
 
 def _step(schema: dict[str, Any], node: dict[str, Any], key: str | int) -> Iterator[dict[str, Any]]:
-    below = node.get("items") if isinstance(key, int) else node.get("properties", {}).get(key)
+    if isinstance(key, int):
+        below = node.get("items")
+    else:
+        below = node.get("properties", {}).get(key, node.get("additionalProperties"))
     if isinstance(below, dict):
         yield from _alternatives(schema, below)
 

@@ -7,14 +7,14 @@ Nothing here reads a file: :mod:`glotmill.schemas.loading` does.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from typing import Annotated, Literal, TypeVar
+from collections.abc import Iterator
+from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue, field_validator, model_validator
-from pydantic_core import PydanticCustomError
 
 from glotmill.language_registry import UnknownCode, resolve
 from glotmill.schemas.bitext import Bitext as Bitext
+from glotmill.schemas.curriculum import check_stages
 from glotmill.schemas.evaluation import Decontaminate
 from glotmill.schemas.formats import (
     BITEXT_FORMATS,
@@ -22,19 +22,21 @@ from glotmill.schemas.formats import (
     InputFormat,
     format_by_name,
 )
+from glotmill.schemas.mixture import Mix as Mix
+from glotmill.schemas.mixture import Validation as Validation
+from glotmill.schemas.mixture import WeightsFromRates as WeightsFromRates
+from glotmill.schemas.mixture import WeightTable as WeightTable
 from glotmill.schemas.model import Model
+from glotmill.schemas.output import Output as Output
+from glotmill.schemas.output import ParquetOutput as ParquetOutput
+from glotmill.schemas.output import TokenOutput as TokenOutput
 from glotmill.schemas.pairs import PairFilters, Pairs, unfit_options
-from glotmill.schemas.tiers import CategoryTiers, Tier, tiers_of
+from glotmill.schemas.values import Category as Category
+from glotmill.schemas.values import Share as Share
+from glotmill.schemas.values import by_label, misplaced
 
-Category = Literal["monolingual", "bitext", "code", "paper", "book", "instruction"]
-Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Path = Annotated[str, Field(min_length=1)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
-
-
-def _misplaced(message: str, *location: str | int) -> PydanticCustomError:
-    """An error about one place that shows only when the whole recipe is looked at."""
-    return PydanticCustomError("misplaced", "{message}", {"message": message, "location": location})
 
 
 class LanguageColumn(Model):
@@ -175,32 +177,6 @@ class Script(Model):
     """Least share of the main script among the letters, or the document is dropped."""
 
 
-def _label_of(where: tuple[str, ...]) -> str:
-    """The label that the last key of a location names."""
-    key = where[-1]
-    try:
-        found = resolve(key)
-    except UnknownCode as error:
-        raise _misplaced(str(error), *where) from None
-    if any(note.startswith("script ") for note in found.assumed):
-        raise _misplaced(f"'{key}' names no script; write a label such as '{found.label}'", *where)
-    return found.label
-
-
-_Value = TypeVar("_Value")
-
-
-def _by_label(values: Mapping[str, _Value], *where: str) -> dict[str, _Value]:
-    """Values by the labels that their keys name, no label twice."""
-    known: dict[str, _Value] = {}
-    for key, value in values.items():
-        label = _label_of((*where, key))
-        if label in known:
-            raise _misplaced(f"'{label}' is listed twice", *where, key)
-        known[label] = value
-    return known
-
-
 class Identify(Model):
     """Language identification with a fastText model."""
 
@@ -226,7 +202,7 @@ class Identify(Model):
     @field_validator("thresholds")
     @classmethod
     def _known_labels(cls, thresholds: dict[str, float]) -> dict[str, float]:
-        return _by_label(thresholds, "identify", "thresholds")
+        return by_label(thresholds, "identify", "thresholds")
 
 
 class CustomStage(Model):
@@ -295,102 +271,6 @@ class Deduplicate(Model):
     """Outputs of earlier runs: what is in those corpora is not wanted again."""
 
 
-class Validation(Model):
-    """Documents held out of training, per label."""
-
-    share: Share = 0.01
-    """Share of a label's documents."""
-    max_documents: int = Field(200, ge=0)
-    """Never more than this per label."""
-    min_documents: int = Field(1, ge=0)
-    """At least this many per label that has ten times as many."""
-
-
-Weight = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
-
-
-def _ascending(table: Mapping[int, float], *where: str) -> dict[int, float]:
-    """A table of weights by the sizes from which they hold, sorted."""
-    for size in table:
-        if size < 1:
-            raise _misplaced(f"a cluster has 1 document or more, not {size}", *where, str(size))
-    return dict(sorted(table.items()))
-
-
-class WeightTable(Model):
-    """Weights by the size of the cluster, as a table."""
-
-    table: dict[int, Weight]
-    """Weight from a size of cluster on, up to the next one listed: `{1: 1, 2: 3, 5: 4}`."""
-    labels: dict[str, dict[int, Weight]] = Field(default_factory=dict)
-    """Tables of labels that go before the general one, as in `{swa_Latn: {2: 5}}`."""
-
-    @field_validator("table")
-    @classmethod
-    def _sizes(cls, table: dict[int, float]) -> dict[int, float]:
-        return _ascending(table, "mix", "rehydrate", "table")
-
-    @field_validator("labels")
-    @classmethod
-    def _known_labels(cls, labels: dict[str, dict[int, float]]) -> dict[str, dict[int, float]]:
-        where = ("mix", "rehydrate", "labels")
-        return _by_label({key: _ascending(labels[key], *where, key) for key in labels}, *where)
-
-
-class WeightsFromRates(Model):
-    """Weights by how often the filters drop documents of clusters of a size."""
-
-    method: Literal["fineweb2"]
-    """`fineweb2`: the less is dropped of a size of cluster, the more often it is drawn."""
-    max_repetitions: int = Field(10, ge=1, le=1_000)
-    """Weight of the size of which the least is dropped."""
-    min_clusters: int = Field(100, ge=1)
-    """From the first size on that has fewer clusters, all sizes are taken together."""
-
-
-class Mix(Model):
-    """How much of each label is drawn."""
-
-    count_by: Literal["words", "whitespace_words", "bytes", "characters"] = "words"
-    """The unit of tiers and of the plan."""
-    tiers: str | list[Tier] | CategoryTiers = CategoryTiers()
-    """Name of a shipped table, a table written here, or one for each category."""
-    strategy: Literal["rates"] = "rates"
-    """`rates`: each tier says how often its documents are drawn."""
-    exclude: list[Category] = Field(default_factory=list)
-    """Categories left out."""
-    validation: Validation = Validation()
-    """The held-out split."""
-    rehydrate: WeightTable | WeightsFromRates | None = None
-    """Draw a document more often, or less, by the size of the cluster that it stands for."""
-
-    @field_validator("tiers")
-    @classmethod
-    def _known_table(
-        cls, tiers: str | list[Tier] | CategoryTiers
-    ) -> str | list[Tier] | CategoryTiers:
-        tiers_of(tiers, "monolingual")
-        return tiers
-
-
-class ParquetOutput(Model):
-    """Sharded Parquet."""
-
-    shards: int = Field(16, ge=1, le=100_000)
-    """Number of training shards."""
-    validation_shards: int = Field(1, ge=1, le=10_000)
-    """Number of validation shards."""
-    row_group_rows: int = Field(10_000, ge=1)
-    """Rows in a row group."""
-
-
-class Output(Model):
-    """What is written."""
-
-    parquet: ParquetOutput = ParquetOutput()
-    """Shards of documents."""
-
-
 class Ingest(Model):
     """How inputs are cut for the engine."""
 
@@ -439,14 +319,14 @@ class Recipe(Model):
         names = [source.name for source in self.sources]
         for index, name in enumerate(names):
             if name in names[:index]:
-                raise _misplaced(f"another source has the name '{name}'", "sources", index, "name")
+                raise misplaced(f"another source has the name '{name}'", "sources", index, "name")
         return self
 
     @model_validator(mode="after")
     def _categories_fit(self) -> Recipe:
         for index, source in enumerate(self.sources):
             for key, message in _misfits(source, identified=self.identify.enabled):
-                raise _misplaced(message, "sources", index, *key)
+                raise misplaced(message, "sources", index, *key)
         return self
 
     @model_validator(mode="after")
@@ -459,7 +339,7 @@ class Recipe(Model):
             ]
             if silent:
                 names = ", ".join(silent)
-                raise _misplaced(
+                raise misplaced(
                     f"identification is off, so these sources need a language: {names}",
                     *("identify", "enabled"),
                 )
@@ -469,7 +349,20 @@ class Recipe(Model):
     def _clusters_known(self) -> Recipe:
         if self.mix.rehydrate and not (self.deduplicate.exact or self.deduplicate.near):
             message = "there are no clusters: 'deduplicate' has neither 'exact' nor 'near'"
-            raise _misplaced(message, "mix", "rehydrate")
+            raise misplaced(message, "mix", "rehydrate")
+        return self
+
+    @model_validator(mode="after")
+    def _tokens_made(self) -> Recipe:
+        if self.mix.count_by == "tokens" and self.output.tokens is None:
+            message = "there are no tokens to count: name a tokenizer in 'output.tokens'"
+            raise misplaced(message, "mix", "count_by")
+        return self
+
+    @model_validator(mode="after")
+    def _staged(self) -> Recipe:
+        there = {source.category for source in self.sources} - set(self.mix.exclude)
+        check_stages(self.mix.stages, sorted(there))
         return self
 
     @property

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pyarrow as pa
 
+from glotmill.schemas.values import MANY_LANGUAGES as MANY_LANGUAGES
+
 # Counted per document and summed per group. Units: UTF-8 bytes, code points, words by script
 # (see transforms/measure.py), whitespace-separated words, sentences.
 COUNTS = (
@@ -201,9 +203,6 @@ STATISTICS = pa.schema(
     ]
 )
 
-#: The label of texts in more than three languages.
-MANY_LANGUAGES = "mul"
-
 #: Pairs by the order of their languages, which statistics leave aside.
 DIRECTION_KEYS = (
     "outcome",  # available: what deduplication left, as the data has it | train | validation
@@ -222,14 +221,36 @@ DIRECTIONS = pa.schema(
     ]
 )
 
+#: What may be drawn, and what may not: sums over documents of a group.
+AVAILABLE = pa.schema(
+    [
+        pa.field("category", pa.string(), nullable=False),
+        pa.field("label", pa.string(), nullable=False),
+        # "" where the source names none.
+        pa.field("domain", pa.string(), nullable=False),
+        # train | validation | excluded: from training, as it would leak what is held out.
+        pa.field("split", pa.string(), nullable=False),
+        # Pairs that are written a second way round.
+        pa.field("again", pa.bool_(), nullable=False),
+        # Pairs, where the category is bitext.
+        pa.field("num_documents", pa.int64(), nullable=False),
+        *_COUNT_FIELDS,
+        # 0 without a tokenizer.
+        pa.field("num_tokens", pa.int64(), nullable=False),
+        pa.field("num_fallback_tokens", pa.int64(), nullable=False),
+    ]
+)
+
 #: The mixture: what a label has and how much of it is drawn.
 PLAN = pa.schema(
     [
         pa.field("category", pa.string(), nullable=False),
         pa.field("label", pa.string(), nullable=False),
         pa.field("tier", pa.string(), nullable=False),
+        # All text of the label, held out or not; tiers go by it. Pairs count once.
         pa.field("num_documents", pa.int64(), nullable=False),
         *_COUNT_FIELDS,
+        pa.field("num_tokens", pa.int64()),
         # Number of documents held out, and the largest split draw among them (-1: none).
         pa.field("num_validation_documents", pa.int64(), nullable=False),
         pa.field("validation_threshold", pa.int64(), nullable=False),
@@ -237,7 +258,35 @@ PLAN = pa.schema(
         pa.field("rate", pa.float64(), nullable=False),
         # Mean weight that rehydration gives, over the unit of the tiers; 1 without it.
         pa.field("weight", pa.float64(), nullable=False),
+        # What there is to draw, in the unit of the plan, as all below.
+        pa.field("available", pa.int64()),
+        # What is to be drawn.
         pa.field("planned_count", pa.float64(), nullable=False),
+        # planned_count over available; 0 where nothing is available.
+        pa.field("epochs", pa.float64()),
+        # planned_count over that of all rows.
+        pa.field("share", pa.float64()),
+        # What keeps the label from more, or from less; one of transforms.plan.BINDINGS.
+        pa.field("binding", pa.string()),
+        # Wishes of the recipe that are not kept, with commas; "" where all are.
+        pa.field("relaxed", pa.string()),
+    ]
+)
+
+#: What is to be drawn of each domain of a label, and at which rate that is reached.
+RATES = pa.schema(
+    [
+        pa.field("category", pa.string(), nullable=False),
+        pa.field("label", pa.string(), nullable=False),
+        pa.field("domain", pa.string(), nullable=False),
+        pa.field("available", pa.int64(), nullable=False),
+        pa.field("target", pa.float64(), nullable=False),
+        # No document is drawn more often; null where there is no such cap.
+        pa.field("max_epochs", pa.float64()),
+        # Of the draw; the plan gives target over available and mean weight.
+        pa.field("rate", pa.float64(), nullable=False),
+        # What is drawn at that rate; null until documents were looked at.
+        pa.field("realised", pa.int64()),
     ]
 )
 
@@ -258,9 +307,138 @@ CORPUS = pa.schema(
         pa.field("script", pa.string(), nullable=False),
         pa.field("verdict", pa.string(), nullable=False),
         *_COUNT_FIELDS,
+        # With those that begin and end it; null where texts are not tokenized.
+        pa.field("num_tokens", pa.int64()),
         pa.field("content_hash", pa.binary(16), nullable=False),
         pa.field("cluster_size", pa.int64(), nullable=False),
         # 0 for the first epoch of a document, 1 for the second, ...
         pa.field("copy", pa.int32(), nullable=False),
+    ]
+)
+
+#: What may be drawn of a unit, one row a document or pseudo-document, in the order in which
+#: `transforms.drawables` gives them. Where the recipe names a tokenizer there is also `tokens`, a
+#: list of uint16 or int32.
+DRAWABLES = pa.schema(
+    [
+        pa.field("label", pa.string(), nullable=False),
+        pa.field("content_hash", pa.binary(16), nullable=False),
+        pa.field("held_out", pa.bool_(), nullable=False),
+        # Rank among the documents of its group: those of the smallest are drawn first.
+        pa.field("draw", pa.int64(), nullable=False),
+        # Pairs that stand in another pseudo-document the other way round.
+        pa.field("again", pa.bool_(), nullable=False),
+        # Pairs in a pseudo-document; 1 for other documents.
+        pa.field("num_pairs", pa.int64(), nullable=False),
+        pa.field("cluster_size", pa.int64(), nullable=False),
+        *_COUNT_FIELDS,
+        # With the tokens that begin and end a document; 0 without a tokenizer.
+        pa.field("num_tokens", pa.int64(), nullable=False),
+        # Of these, bytes for which the vocabulary has no piece.
+        pa.field("num_fallback_tokens", pa.int64(), nullable=False),
+    ]
+)
+
+#: Sums over what training may draw, by size of cluster.
+DRAWABLE_SIZES = pa.schema(
+    [
+        pa.field("category", pa.string(), nullable=False),
+        pa.field("label", pa.string(), nullable=False),
+        pa.field("domain", pa.string(), nullable=False),
+        pa.field("cluster_size", pa.int64(), nullable=False),
+        pa.field("num_documents", pa.int64(), nullable=False),
+        *_COUNT_FIELDS,
+        pa.field("num_tokens", pa.int64(), nullable=False),
+        pa.field("num_fallback_tokens", pa.int64(), nullable=False),
+    ]
+)
+
+#: Tokens of the sides of sampled pairs, without those that begin and end documents.
+FERTILITY = pa.schema(
+    [
+        # The label of the pair, and that of the side.
+        pa.field("pair", pa.string(), nullable=False),
+        pa.field("label", pa.string(), nullable=False),
+        pa.field("num_sentences", pa.int64(), nullable=False),
+        pa.field("num_bytes", pa.int64(), nullable=False),
+        pa.field("num_tokens", pa.int64(), nullable=False),
+    ]
+)
+
+#: Sums over the rows of shards.
+DRAWN_SUMS = pa.schema(
+    [
+        # train | validation
+        pa.field("split", pa.string(), nullable=False),
+        pa.field("category", pa.string(), nullable=False),
+        pa.field("label", pa.string(), nullable=False),
+        # "" where the source names none, as for the licence.
+        pa.field("domain", pa.string(), nullable=False),
+        pa.field("source", pa.string(), nullable=False),
+        pa.field("licence", pa.string(), nullable=False),
+        # Rows of shards: copies count, pseudo-documents count once.
+        pa.field("num_documents", pa.int64(), nullable=False),
+        *_COUNT_FIELDS,
+        pa.field("num_tokens", pa.int64(), nullable=False),
+    ]
+)
+
+#: The plan beside what was drawn for training.
+REALISED = pa.schema(
+    [
+        pa.field("category", pa.string(), nullable=False),
+        pa.field("label", pa.string(), nullable=False),
+        pa.field("tier", pa.string(), nullable=False),
+        # Both in the unit of the plan.
+        pa.field("planned_count", pa.float64(), nullable=False),
+        pa.field("realised_count", pa.int64(), nullable=False),
+        pa.field("num_documents", pa.int64(), nullable=False),
+        *_COUNT_FIELDS,
+        pa.field("num_tokens", pa.int64(), nullable=False),
+    ]
+)
+
+_TOKEN_ABOUT = [
+    pa.field("label", pa.string(), nullable=False),
+    pa.field("category", pa.string(), nullable=False),
+    pa.field("tier", pa.string(), nullable=False),
+    pa.field("source", pa.string(), nullable=False),
+    pa.field("licence", pa.string()),
+    pa.field("content_hash", pa.binary(16), nullable=False),
+    pa.field("copy", pa.int32(), nullable=False),
+    pa.field("num_tokens", pa.int64(), nullable=False),
+]
+
+#: Documents as lists of tokens.
+TOKEN_ROWS = pa.schema(
+    [
+        pa.field("input_ids", pa.list_(pa.int32()), nullable=False),
+        *_TOKEN_ABOUT,
+    ]
+)
+
+#: One row a document of a dataset in Megatron's format, in its order: where its tokens are from.
+TOKEN_DOCUMENTS = pa.schema(
+    [
+        *_TOKEN_ABOUT,
+        pa.field("domain", pa.string()),
+        pa.field("path", pa.string(), nullable=False),
+        pa.field("offset", pa.int64(), nullable=False),
+        pa.field("external_id", pa.string()),
+        pa.field("url", pa.string()),
+        pa.field("original_code", pa.string()),
+        pa.field("num_bytes", pa.int64(), nullable=False),
+    ]
+)
+
+#: Sequences of tokens, each of pieces of documents.
+PACKED = pa.schema(
+    [
+        pa.field("input_ids", pa.list_(pa.int32()), nullable=False),
+        # Tokens of each piece, in order; they add up to the sequence.
+        pa.field("document_lengths", pa.list_(pa.int32()), nullable=False),
+        pa.field("labels", pa.list_(pa.string()), nullable=False),
+        # Content hash of the document of each piece.
+        pa.field("documents", pa.list_(pa.binary(16)), nullable=False),
     ]
 )

@@ -9,6 +9,11 @@ from pydantic import Field, field_validator
 
 from glotmill.schemas.model import Model
 
+#: Epochs that text may be drawn at most where nothing else limits it.
+MAX_RATE = 1000
+
+Rate = Annotated[float, Field(ge=0, le=MAX_RATE)]
+
 
 class Tier(Model):
     """Labels of at least `at_least` units are drawn `rate` times."""
@@ -17,7 +22,7 @@ class Tier(Model):
     """Name of the tier."""
     at_least: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     """Least count of a label in the tier, in the unit of `mix.count_by`."""
-    rate: Annotated[float, Field(ge=0, le=1000)]
+    rate: Rate
     """Epochs: 0.25 draws a quarter of the documents, 3 draws each three times."""
 
 
@@ -100,6 +105,10 @@ class CategoryTiers(Model):
     def _known_table(cls, tiers: str | list[Tier]) -> str | list[Tier]:
         tier_table(tiers)
         return tiers
+
+
+#: What `mix.tiers` may be.
+TiersOption = str | list[Tier] | CategoryTiers
 
 
 def tiers_of(tiers: str | Sequence[Tier] | CategoryTiers, category: str) -> tuple[Tier, ...]:

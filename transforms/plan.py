@@ -1,9 +1,11 @@
-"""Plan: counts per label to tiers, rates and the size of the validation split."""
+"""Plan: what there is of each label to what is drawn of it, and the size of validation splits."""
 
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
@@ -11,11 +13,27 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from glotmill.schemas import recipe
-from glotmill.schemas.tables import COUNTS, PLAN
-from glotmill.schemas.tiers import tier_of, tiers_of
+from glotmill.schemas.tables import COUNTS, PLAN, RATES
+from glotmill.transforms.allocate import TOLERANCE, fill_under_caps
+from glotmill.transforms.bounds import Group as Group
+from glotmill.transforms.bounds import LabelBounds, bounds_of, row_of
+from glotmill.transforms.findings import Finding, findings_of_labels, held_back
+from glotmill.transforms.parts import findings_of_parts, largest_budget, whole_of
 
-#: A category and a label: what the mixture is made of.
-Group = tuple[str, str]
+#: Where the plan of a run is, relative to its output.
+PLAN_PATH = "mix/plan.parquet"
+#: What keeps a label from more, or from less; "" where nothing but the strategy decides.
+BINDINGS = (
+    "",
+    "max_epochs",  # it is repeated as often as it may be
+    "max_rate",  # so it is, without a cap of its own
+    "max",
+    "min",
+    "domain_cap",  # one of its domains would become too large a share
+    "rate",  # of 0: its tier, or the recipe's entry, leaves it out
+    "no_text",  # none of it is for training
+    "no_share",  # its category or tier has none, or one of 0
+)
 
 _SUMS = ("num_documents", *COUNTS)
 # A label too small to spare a document for validation has fewer than this many per held-out one.
@@ -76,42 +94,143 @@ def _included(counts: pa.Table, options: recipe.Mix) -> Iterator[dict[str, Any]]
             yield row
 
 
-def make_plan(
-    counts: pa.Table,
-    thresholds: Mapping[Group, int],
+@dataclass(frozen=True)
+class MixturePlan:
+    """What is to be drawn, and what of the recipe cannot be had.
+
+    Attributes:
+        plan: one row a category and label, in the schema PLAN.
+        rates: one row a category, label and domain that has text for training, in the schema
+            RATES; their targets add up to those of the plan.
+        findings: what cannot be had, and what else should be known.
+        budget: what was divided, in the unit of the plan; None where rates alone decide.
+    """
+
+    plan: pa.Table
+    rates: pa.Table
+    findings: tuple[Finding, ...]
+    budget: float | None
+
+    @property
+    def infeasible(self) -> tuple[Finding, ...]:
+        """What cannot be had; the plan comes as near as possible."""
+        return tuple(finding for finding in self.findings if finding.stops)
+
+
+def plan_mixture(
+    available: pa.Table,
     options: recipe.Mix,
     mean_weights: Mapping[Group, float] | None = None,
-) -> pa.Table:
-    """The mixture, one row a category and label, in the schema PLAN.
+    thresholds: Mapping[Group, int] | None = None,
+) -> MixturePlan:
+    """Solves the mixture: how much is drawn of every category, label and domain.
+
+    Where the recipe cannot be met the plan comes as near as possible, as findings say.
 
     Args:
-        counts: what `available` gives.
-        thresholds: the largest split draw that is held out, per group; none is held out where
-            it is absent.
+        available: what there is, in the schema AVAILABLE.
         options: of the recipe.
         mean_weights: what rehydration multiplies the rate of each group by, on average; 1 where
             it is absent.
+        thresholds: the largest split draw that is held out, per group; none is held out where
+            it is absent.
     """
-    rows = []
-    for row in _included(counts, options):
-        group = (row["category"], row["label"])
-        count = row[f"num_{options.count_by}"]
-        tier = tier_of(count, tiers_of(options.tiers, row["category"]))
-        held_out = num_held_out(row["num_documents"], options.validation)
-        weight = (mean_weights or {}).get(group, 1.0)
-        training_share = 1 - held_out / row["num_documents"]
-        rows.append(
-            {
-                **row,
-                "tier": tier.name,
-                "num_validation_documents": held_out,
-                "validation_threshold": thresholds.get(group, -1),
-                "rate": tier.rate,
-                "weight": weight,
-                "planned_count": tier.rate * weight * count * training_share,
-            }
-        )
-    return pa.Table.from_pylist(rows, schema=PLAN)
+    labels = bounds_of(available, options, mean_weights or {})
+    whole = whole_of(labels, options)
+    budget = options.budget
+    if budget is None and options.strategy == "shares":
+        budget = largest_budget(whole)
+        budget = budget if math.isfinite(budget) else 0.0
+    findings = list(findings_of_labels(labels, options))
+    if budget is None:
+        amounts = {each.name: _by_rate(each) for each in labels}
+    else:
+        findings += findings_of_parts(whole, labels, budget, options)
+        amounts = whole.amounts(budget)
+    rows = [_row(each, amounts.get(each.name), thresholds or {}) for each in labels]
+    capped = [
+        label for label, row in zip(labels, rows, strict=True) if row["binding"] == "domain_cap"
+    ]
+    return MixturePlan(
+        plan=_plan_table(rows),
+        rates=_rates_table(labels, amounts),
+        findings=(*findings, *held_back(capped, options)),
+        budget=budget,
+    )
+
+
+def _by_rate(label: LabelBounds) -> float:
+    """What a label's rate alone gives, within its bounds."""
+    return min(max(label.weight("rates", 1.0), label.lower), label.upper)
+
+
+def _row(
+    label: LabelBounds, planned: float | None, thresholds: Mapping[Group, int]
+) -> dict[str, Any]:
+    count = planned or 0.0
+    return {
+        **row_of(label),
+        "validation_threshold": thresholds.get((label.category, label.label), -1),
+        "rate": _rate(label, count, label.available),
+        "planned_count": count,
+        "epochs": count / label.available if label.available else 0.0,
+        "binding": _binding(label, planned),
+        "relaxed": ",".join(_relaxed(label, count)),
+    }
+
+
+def _rate(label: LabelBounds, count: float, there: float) -> float:
+    """Epochs before rehydration; those of the tier to the last digit where they are drawn."""
+    weighted = there * label.mean_weight
+    if not weighted:
+        return 0.0
+    return label.rate if count == label.rate * weighted else count / weighted
+
+
+def _binding(label: LabelBounds, planned: float | None) -> str:
+    if label.limit == "no_text":
+        return "no_text"
+    if not label.rate and not label.wanted:
+        return "rate"
+    if not planned and label.upper:
+        return "no_share"
+    if label.rate and (planned or 0.0) >= label.upper * (1 - TOLERANCE):
+        return label.limit
+    return "min" if label.wanted and (planned or 0.0) <= label.wanted * (1 + TOLERANCE) else ""
+
+
+def _relaxed(label: LabelBounds, count: float) -> Iterator[str]:
+    if label.lifted:
+        yield "domain_cap"
+    if count < label.wanted * (1 - TOLERANCE):
+        yield "min"
+
+
+def _plan_table(rows: list[dict[str, Any]]) -> pa.Table:
+    total = math.fsum(row["planned_count"] for row in rows)
+    shares = [{"share": row["planned_count"] / total if total else 0.0} for row in rows]
+    full = [row | share for row, share in zip(rows, shares, strict=True)]
+    return pa.Table.from_pylist(full, schema=PLAN)
+
+
+def _rates_table(labels: list[LabelBounds], amounts: Mapping[str, float]) -> pa.Table:
+    rows = [row for each in labels for row in _domain_rows(each, amounts.get(each.name, 0.0))]
+    return pa.Table.from_pylist(rows, schema=RATES)
+
+
+def _domain_rows(label: LabelBounds, count: float) -> Iterator[dict[str, Any]]:
+    targets = fill_under_caps(count, label.amounts, label.most_of_domains, label.caps)
+    columns = (label.domains, label.amounts.tolist(), targets.tolist())
+    for domain, there, target in zip(*columns, strict=True):
+        yield {
+            "category": label.category,
+            "label": label.label,
+            "domain": domain,
+            "available": int(there),
+            "target": target,
+            "max_epochs": label.max_epochs,
+            "rate": _rate(label, target, there),
+        }
 
 
 def plan_csv(plan: pa.Table) -> bytes:

@@ -271,6 +271,33 @@ def test_identification_is_off_and_nothing_is_declared(errors):
     ]
 
 
+@pytest.mark.parametrize(
+    ("section", "expected"),
+    [
+        (
+            "mix:\n  count_by: tokens\n",
+            "recipe.yaml:6: there are no tokens to count: name a tokenizer in 'output.tokens'",
+        ),
+        (
+            "mix:\n  stages: [{name: late, parts: {book: 1}}]\n",
+            "recipe.yaml:6: no stage takes 'monolingual': give it a part, or write it into "
+            "'exclude'",
+        ),
+        (
+            "mix:\n  stages:\n    - {name: a, parts: {'*': 1}}\n    - {name: a, parts: {'*': 2}}\n",
+            "recipe.yaml:8: another stage has the name 'a'",
+        ),
+        (
+            "mix:\n  stages:\n    - {name: a, parts: {'*': 0}}\n",
+            "recipe.yaml:7: 'mix.stages.0.parts': a stage takes a part above 0 of some category",
+        ),
+    ],
+)
+def test_what_the_mixture_wants_has_to_be_there(errors, section, expected):
+    text = HEAD + "sources:\n  - {name: a, path: x, language: {code: eng}}\n" + section
+    assert errors(text) == [expected]
+
+
 def test_several_errors_come_at_once_in_the_order_of_the_file(errors):
     text = (
         "output: {parquet: {shards: many}}\nglotmill: 1\nseed: -3\nsources:\n"
@@ -370,9 +397,11 @@ def test_errors_in_a_base_point_into_the_base(errors, tmp_path):
     (tmp_path / "base.yaml").write_text(SOURCE + "mix:\n  count_by: word\n  tirs: []\n")
     assert errors("extends: base.yaml\nmix: {strategy: rate}\nscript:\n  min_share: 7\n") == [
         "base.yaml:6: 'mix.count_by' is 'word'; did you mean 'words'? "
-        "(there are words, whitespace_words, bytes, characters)",
+        "(there are tokens, words, whitespace_words, bytes, characters)",
         "base.yaml:7: unknown key 'tirs' in 'mix'; did you mean 'tiers'? "
-        "(there are count_by, exclude, rehydrate, strategy, tiers, validation)",
-        "recipe.yaml:2: 'mix.strategy' is 'rate'; did you mean 'rates'? (there is rates)",
+        "(there are alpha, budget, count_by, domain_caps, exclude, labels, max_epochs, "
+        "on_infeasible, rehydrate, shares, stages, strategy, tiers, validation, within)",
+        "recipe.yaml:2: 'mix.strategy' is 'rate'; did you mean 'rates'? "
+        "(there are rates, temperature, unimax, shares)",
         "recipe.yaml:4: 'script.min_share' wants at most 1, not 7",
     ]

@@ -189,7 +189,8 @@ _SILENT = {"title", "description", "default", "$defs", "$schema"}
 
 def faults(schema: dict[str, Any], node: dict[str, Any], value: Any, at: str = "") -> list[str]:
     found: list[str] = []
-    for keyword, rule in node.items():
+    # What a value of another type is checked for would raise.
+    for keyword, rule in sorted(node.items(), key=lambda item: item[0] != "type"):
         if keyword in _SILENT or keyword in ("properties", "required"):
             continue
         if keyword == "$ref":
@@ -296,11 +297,35 @@ mix:
     paper: uniform
     book: uniform
     instruction: uniform
-  strategy: rates
+  strategy: shares
+  alpha: 0.5
+  budget: 1.0e9
+  shares:
+    bitext: 32.3
+    monolingual: {share: 26.3, tiers: {t: 2}}
+    text: {share: 30, of: {paper: 13.2, book: 1.8}}
+  within: unimax
+  max_epochs: {default: 20, tiers: {t: 1, bitext/all: 3}, labels: {swa_Latn: 50}}
+  domain_caps: {religious: 0.33, "*": 0.5}
+  labels: {swa_Latn: {min: 1.0e6, max: 1.0e7, rate: 5}, eng_Latn-swa_Latn: {max: 9}}
+  on_infeasible: relax
+  stages: [{name: early, parts: {book: 2, "*": 1}}, {name: late, parts: {book: 1}}]
   exclude: [code]
   validation: {share: 0, max_documents: 0, min_documents: 0}
   rehydrate: {table: {1: 1, 2: 3}, labels: {swa_Latn: {2: 0.5}}}
-output: {parquet: {shards: 1, validation_shards: 1, row_group_rows: 1}}
+output:
+  parquet: {shards: 1, validation_shards: 1, row_group_rows: 1}
+  tokens:
+    tokenizer: ranks.tiktoken
+    encoding: cl100k_base
+    append_eos: true
+    prepend_bos: true
+    eos: "</s>"
+    bos: "<s>"
+    formats: [megatron, parquet]
+    datasets: tier
+    sequence_length: 2048
+    packing: best_fit
 """
 
 
@@ -323,6 +348,7 @@ def test_the_schema_takes_a_recipe_with_every_option(schema, load, tmp_path):
         assert type(part).model_fields.keys() == part.model_fields_set
     decontaminate = recipe.decontaminate
     for part in (
+        recipe.output.tokens,
         recipe.sources[-1].pairs,
         recipe.filters.pairs,
         decontaminate,
