@@ -1,30 +1,220 @@
-"""Split: the thresholds under which a document's split draw puts it into validation."""
+"""Split: which documents and pairs are held out for validation, by a rule and its thresholds.
+
+The rule ranks by a hash, the lowest ranks of each category and label are held out. Pairs are ranked
+by their side in the language that most pairs share, so that all translations of a sentence go the
+same way in all labels. docs/validation.md says what follows from it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
 
 import apache_beam as beam
 import numpy as np
 import numpy.typing as npt
+import orjson
 import pyarrow as pa
+import pyarrow.compute as pc
 from apache_beam import typehints
 
+from glotmill.schemas.manifest import FileEntry
+from glotmill.schemas.recipe import Bitext
+from glotmill.schemas.tables import MANY_LANGUAGES
+from glotmill.transforms import storage
 from glotmill.transforms.draws import split_draw
 from glotmill.transforms.plan import Group
-from glotmill.transforms.tables import read_table, write_table
+from glotmill.transforms.pseudo_documents import Directions
+from glotmill.transforms.records import write_record
 from glotmill.transforms.unit_index import UnitIndex, read_manifest
 
-THRESHOLDS = "mix/thresholds.parquet"
-_SCHEMA = pa.schema(
-    [
-        pa.field("category", pa.string(), nullable=False),
-        pa.field("label", pa.string(), nullable=False),
-        pa.field("threshold", pa.int64(), nullable=False),
-    ]
-)
+#: The stage that these steps belong to, and its folder.
+FOLDER = "compose"
+#: The rule, and the largest draw that is held out of each category and label.
+PATH = f"{FOLDER}/split.json"
+
+#: Columns that the rule reads of documents, and of pairs.
+DOCUMENT_COLUMNS = ("label", "content_hash")
+PAIR_COLUMNS = (*DOCUMENT_COLUMNS, "segment_labels", "segment_hashes")
+_BITEXT = "bitext"
+
+# Pairs of one side differ in these bits of their draws, so that a ceiling can part them.
+_TIE = np.int64((1 << 20) - 1)
 
 Draws = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+#: Category, label, and whether the pairs may not be trained on.
+Part = tuple[str, str, bool]
+
+
+def hub_ranks(counts: pa.Table) -> dict[str, int]:
+    """Rank of each language as the hub of the pairs: 0 for the one that most labels share.
+
+    Ties go to the language of more pairs, then to the first by name. Labels of more than three
+    languages do not name them and are left aside.
+
+    Args:
+        counts: columns category, label, num_documents, as `plan.available` gives them.
+
+    >>> table = pa.table({"category": ["bitext"] * 2, "num_documents": [5, 9],
+    ...                   "label": ["deu_Latn-eng_Latn", "eng_Latn-fra_Latn"]})
+    >>> hub_ranks(table)
+    {'eng_Latn': 0, 'fra_Latn': 1, 'deu_Latn': 2}
+    """
+    found: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+    for row in counts.select(["category", "label", "num_documents"]).to_pylist():
+        if row["category"] == _BITEXT and row["label"] != MANY_LANGUAGES:
+            for language in set(row["label"].split("-")):
+                found[language][0] += 1
+                found[language][1] += row["num_documents"]
+    ranked = sorted(found, key=lambda name: (-found[name][0], -found[name][1], name))
+    return {language: rank for rank, language in enumerate(ranked)}
+
+
+def hub_hashes(pairs: pa.RecordBatch, hubs: Mapping[str, int]) -> npt.NDArray[np.uint64]:
+    """Hash of the side by which each of n pairs is ranked; uint64[n].
+
+    It is the side of the language with the lowest rank; unranked ones come last, by name. Of
+    several sides in that language it is the smallest hash.
+
+    Args:
+        pairs: with the columns `segment_labels` and `segment_hashes`.
+        hubs: what `hub_ranks` gives.
+    """
+    column = pairs.column("segment_labels")
+    hashes = pairs.column("segment_hashes").flatten().to_numpy()
+    if not pairs.num_rows:
+        return hashes[:0]
+    encoded = column.flatten().dictionary_encode()
+    names = encoded.dictionary.to_pylist()
+    order = sorted(range(len(names)), key=lambda at: (hubs.get(names[at], len(hubs)), names[at]))
+    ranks = np.argsort(order)[np.asarray(encoded.indices)]
+    sizes = np.asarray(column.value_lengths())
+    heads = np.cumsum(sizes) - sizes
+    is_hub = ranks == np.repeat(np.minimum.reduceat(ranks, heads), sizes)
+    others = np.iinfo(np.uint64).max
+    return np.minimum.reduceat(np.where(is_hub, hashes, others), heads)
+
+
+class SplitRule:
+    """Ranks what may be held out: a function of seed, content and recipe alone."""
+
+    def __init__(
+        self, seed: int, hubs: Mapping[str, int] | None = None, bitext: Bitext | None = None
+    ) -> None:
+        """Takes what decides.
+
+        Args:
+            seed: of the recipe.
+            hubs: what `hub_ranks` gives; None ranks pairs by their content, as documents.
+            bitext: the recipe's section, for the languages that it holds out.
+        """
+        self._seed = seed
+        self._hubs = hubs
+        options = bitext or Bitext()
+        self._directions = Directions(options, seed) if options.held_out else None
+        #: What it is made of, for `load`.
+        self.parts = {"seed": seed, "hubs": hubs, "held_out": options.held_out}
+
+    @classmethod
+    def load(cls, parts: Mapping[str, Any]) -> SplitRule:
+        """The rule that is made of `parts`."""
+        return cls(parts["seed"], parts["hubs"], Bitext(held_out=parts["held_out"]))
+
+    def forbids(self, category: str) -> bool:
+        """Whether there may be documents of a category that may not be trained on."""
+        return category == _BITEXT and self._directions is not None
+
+    @staticmethod
+    def columns(category: str) -> tuple[str, ...]:
+        """Columns that are read of documents of a category."""
+        return PAIR_COLUMNS if category == _BITEXT else DOCUMENT_COLUMNS
+
+    def draws(self, category: str, batch: pa.RecordBatch) -> Draws:
+        """Ranks of n documents, the lowest to be held out first; int64[n], 63 bits.
+
+        Those of pairs are of the hub's side, but for the last 20 bits.
+        """
+        own = self._hashed(batch.column("content_hash").to_pylist())
+        if category != _BITEXT or self._hubs is None:
+            return own
+        sides, places = np.unique(hub_hashes(batch, self._hubs), return_inverse=True)
+        packed = sides.astype("<u8").tobytes()
+        shared = self._hashed([packed[at : at + 8] for at in range(0, len(packed), 8)])
+        return shared[places] & ~_TIE | own & _TIE
+
+    def _hashed(self, contents: list[bytes]) -> Draws:
+        return np.array([split_draw(self._seed, content) for content in contents], np.int64)
+
+    def zero_shot(self, category: str, batch: pa.RecordBatch) -> Bools:
+        """Which of n documents are in languages that no training text may hold together."""
+        if category != _BITEXT or self._directions is None:
+            return np.zeros(batch.num_rows, bool)
+        labels = batch.column("segment_labels").cast(pa.list_(pa.string()))
+        encoded = pc.binary_join(labels, ">").dictionary_encode()
+        languages = [tuple(each.split(">")) for each in encoded.dictionary.to_pylist()]
+        known = np.array([self._directions.held_out(each) for each in languages], bool)
+        return known[np.asarray(encoded.indices)]
+
+
+class Splitter:
+    """Says which documents are held out."""
+
+    def __init__(
+        self,
+        rule: SplitRule,
+        thresholds: Mapping[Group, int],
+        zero_shot: Mapping[Group, int] | None = None,
+    ) -> None:
+        """Takes the rule, and the largest draw of each category and label that is held out.
+
+        Args:
+            rule: what ranks.
+            thresholds: of what may be trained on; nothing of other groups is held out.
+            zero_shot: of pairs that may not.
+        """
+        self._rule = rule
+        #: The largest draw that is held out, where training is allowed.
+        self.thresholds = thresholds
+        self._zero_shot = zero_shot or {}
+
+    def holds_out(self, category: str) -> bool:
+        """Whether something of a category is held out."""
+        return any(group[0] == category for group in (*self.thresholds, *self._zero_shot))
+
+    def forbids(self, category: str) -> bool:
+        """Whether there may be documents of a category that may not be trained on."""
+        return self._rule.forbids(category)
+
+    def columns(self, category: str) -> tuple[str, ...]:
+        """Columns that are read of documents of a category."""
+        return self._rule.columns(category)
+
+    def held_out(self, category: str, batch: pa.RecordBatch) -> Bools:
+        """Which of n documents the validation split takes; bool[n]."""
+        return self.judge(category, batch)[0]
+
+    def judge(self, category: str, batch: pa.RecordBatch) -> tuple[Bools, Bools]:
+        """Which of n documents are held out, and which are neither that nor to be trained on.
+
+        Args:
+            category: of all of them.
+            batch: with the columns that `columns` names.
+        """
+        zero_shot = self._rule.zero_shot(category, batch)
+        bounds = _by_label(batch, lambda label: self.thresholds.get((category, label), -1))
+        if zero_shot.any():
+            others = _by_label(batch, lambda label: self._zero_shot.get((category, label), -1))
+            bounds = np.where(zero_shot, others, bounds)
+        held_out = self._rule.draws(category, batch) <= bounds
+        return held_out, zero_shot & ~held_out
+
+
+def _by_label(batch: pa.RecordBatch, value: Callable[[str], int]) -> Draws:
+    encoded = batch.column("label").dictionary_encode()
+    values = np.array([value(label) for label in encoded.dictionary.to_pylist()], np.int64)
+    return values[np.asarray(encoded.indices)]
 
 
 def smallest(draws: Draws, k: int) -> Draws:
@@ -32,28 +222,60 @@ def smallest(draws: Draws, k: int) -> Draws:
     return np.sort(draws)[:k]
 
 
-@typehints.with_input_types(int)
-@typehints.with_output_types(tuple[tuple[str, str], bytes])
-class _SmallestOfUnit(beam.DoFn):
-    def __init__(self, root: str, wanted: Mapping[Group, int], seed: int) -> None:
-        self._root = root
+class _Wanted:
+    """How many documents of each part are held out."""
+
+    def __init__(self, wanted: Mapping[Group, int], max_zero_shot: int) -> None:
         self._wanted = dict(wanted)
-        self._seed = seed
+        self._max_zero_shot = max_zero_shot
+
+    def __call__(self, part: Part) -> int:
+        category, label, zero_shot = part
+        return self._max_zero_shot if zero_shot else self._wanted.get((category, label), 0)
+
+    def any_of(self, category: str) -> bool:
+        """Whether something of a category is held out."""
+        of_category = (n for group, n in self._wanted.items() if group[0] == category)
+        return any(of_category) or (category == _BITEXT and self._max_zero_shot > 0)
+
+    @property
+    def most(self) -> int:
+        """Of any part."""
+        return max([*self._wanted.values(), self._max_zero_shot])
+
+
+@typehints.with_input_types(int)
+@typehints.with_output_types(tuple[Part, bytes])
+class _SmallestOfUnit(beam.DoFn):
+    def __init__(self, root: str, wanted: _Wanted, rule: SplitRule) -> None:
+        self._root = root
+        self._wanted = wanted
+        self._rule = rule
 
     def setup(self) -> None:
         self._index = UnitIndex(self._root, read_manifest(self._root, "deduplicate"))
 
-    def process(self, ordinal: int) -> Iterator[tuple[Group, bytes]]:
+    def process(self, ordinal: int) -> Iterator[tuple[Part, bytes]]:
         unit = self._index.units[ordinal]
-        found: dict[Group, list[int]] = {}
-        for batch, _ in self._index.surviving(unit, ["content_hash", "label"]):
-            columns = (batch.column(name).to_pylist() for name in ("label", "content_hash"))
-            for label, content in zip(*columns, strict=True):
-                if self._wanted.get((unit.category, label)):
-                    draws = found.setdefault((unit.category, label), [])
-                    draws.append(split_draw(self._seed, content))
-        for group, draws in sorted(found.items()):
-            yield group, smallest(np.array(draws, np.int64), self._wanted[group]).tobytes()
+        if not self._wanted.any_of(unit.category):
+            return
+        found: dict[Part, Draws] = {}
+        for batch, _ in self._index.surviving(unit, self._rule.columns(unit.category)):
+            for part, draws in self._parts(unit.category, batch):
+                before = found.get(part, draws[:0])
+                found[part] = smallest(np.append(before, draws), self._wanted(part))
+        for part, draws in sorted(found.items(), key=lambda each: each[0]):
+            yield part, draws.tobytes()
+
+    def _parts(self, category: str, batch: pa.RecordBatch) -> Iterator[tuple[Part, Draws]]:
+        """The draws of a batch by part, of parts of which some are wanted."""
+        encoded = batch.column("label").dictionary_encode()
+        codes = np.asarray(encoded.indices) * 2 + self._rule.zero_shot(category, batch)
+        draws = self._rule.draws(category, batch)
+        for code in np.unique(codes).tolist():
+            part = (category, encoded.dictionary[code // 2].as_py(), bool(code % 2))
+            if self._wanted(part):
+                yield part, draws[codes == code]
 
 
 @typehints.with_input_types(bytes)
@@ -78,55 +300,101 @@ class _Smallest(beam.CombineFn):
         return accumulator
 
 
-@typehints.with_input_types(tuple[int, Iterable[tuple[tuple[str, str], bytes]]])
+class ToList(beam.CombineFn):
+    """Gathers elements, in no order; an empty list where there is none.
+
+    Its subclasses say of which type they are, which every step inside takes from there.
+    """
+
+    def create_accumulator(self) -> list[Any]:
+        """An empty list."""
+        return []
+
+    def add_input(self, accumulator: list[Any], element: object) -> list[Any]:
+        """Appends."""
+        accumulator.append(element)
+        return accumulator
+
+    def merge_accumulators(self, accumulators: Iterable[list[Any]]) -> list[Any]:
+        """Puts lists together."""
+        return [element for each in accumulators for element in each]
+
+    def extract_output(self, accumulator: list[Any]) -> list[Any]:
+        """The list."""
+        return accumulator
+
+
+@typehints.with_input_types(tuple[Part, bytes])
+@typehints.with_output_types(list[tuple[Part, bytes]])
+class _PartsToList(ToList):
+    """Gathers the draws of parts."""
+
+
+@typehints.with_input_types(list[tuple[Part, bytes]])
 @typehints.with_output_types(str)
 class _WriteThresholds(beam.DoFn):
-    def __init__(self, root: str, wanted: Mapping[Group, int]) -> None:
+    def __init__(self, root: str, wanted: _Wanted, rule: SplitRule) -> None:
         self._root = root
-        self._wanted = dict(wanted)
+        self._wanted = wanted
+        self._rule = rule
 
-    def process(self, element: tuple[int, Iterable[tuple[Group, bytes]]]) -> Iterator[str]:
+    def process(self, found: list[tuple[Part, bytes]]) -> Iterator[str]:
         rows = []
-        for (category, label), packed in sorted(element[1]):
-            draws = np.frombuffer(packed, np.int64)[: self._wanted[category, label]]
-            rows.append({"category": category, "label": label, "threshold": int(draws[-1])})
-        yield write_table(self._root, THRESHOLDS, pa.Table.from_pylist(rows, _SCHEMA)).path
-
-
-def _to_one(element: tuple[Group, bytes]) -> tuple[int, tuple[Group, bytes]]:
-    return 0, element
+        for part, packed in sorted(found):
+            draws = np.frombuffer(packed, np.int64)[: self._wanted(part)]
+            rows.append([*part, int(draws[-1])])
+        content = orjson.dumps(
+            {"rule": self._rule.parts, "thresholds": rows}, option=orjson.OPT_INDENT_2
+        )
+        sha256 = storage.write_atomically(f"{self._root}/{PATH}", content)
+        entry = FileEntry(path=PATH, num_rows=len(rows), num_bytes=len(content), sha256=sha256)
+        yield write_record(self._root, FOLDER, "split", [entry])
 
 
 @typehints.with_input_types(int)
 @typehints.with_output_types(str)
 class FindThresholds(beam.PTransform):
-    """Ordinals of units to one table of thresholds."""
+    """Ordinals of units to one file with the rule and its thresholds."""
 
-    def __init__(self, root: str, wanted: Mapping[Group, int], seed: int) -> None:
-        """Takes the output directory, how many each group holds out, and the seed."""
+    def __init__(
+        self,
+        root: str,
+        wanted: Mapping[Group, int],
+        rule: SplitRule,
+        *,
+        max_zero_shot: int = 0,
+    ) -> None:
+        """Takes what there is to know.
+
+        Args:
+            root: the output directory.
+            wanted: how many documents, or pairs, each category and label holds out.
+            rule: what ranks them.
+            max_zero_shot: how many pairs of a label are held out of those that may not be trained
+                on.
+        """
         super().__init__()
         self._root = root
-        self._wanted = wanted
-        self._seed = seed
+        self._wanted = _Wanted(wanted, max_zero_shot)
+        self._rule = rule
 
     def expand(self, ordinals: beam.PCollection) -> beam.PCollection:
-        """Takes the smallest draws of each unit, then of each group."""
-        num_kept = max(self._wanted.values(), default=0)
-        one = beam.Map(_to_one).with_output_types(tuple[int, tuple[tuple[str, str], bytes]])
+        """Takes the smallest draws of each unit, then of each part."""
+        combine = beam.CombinePerKey(_Smallest(self._wanted.most))
+        write = _WriteThresholds(self._root, self._wanted, self._rule)
         return (
             ordinals
-            | "SmallestOfUnit" >> beam.ParDo(_SmallestOfUnit(self._root, self._wanted, self._seed))
-            | "SmallestOfGroup"
-            >> beam.CombinePerKey(_Smallest(num_kept)).with_output_types(
-                tuple[tuple[str, str], bytes]
-            )
-            | "ToOne" >> one
-            | "Gather" >> beam.GroupByKey()
-            | "WriteThresholds" >> beam.ParDo(_WriteThresholds(self._root, self._wanted))
+            | "SmallestOfUnit" >> beam.ParDo(_SmallestOfUnit(self._root, self._wanted, self._rule))
+            | "SmallestOfPart" >> combine.with_output_types(tuple[Part, bytes])
+            | "Gather" >> beam.CombineGlobally(_PartsToList())
+            | "WriteThresholds" >> beam.ParDo(write)
         )
 
 
-def read_thresholds(root: str) -> dict[Group, int]:
-    """The thresholds that `FindThresholds` wrote."""
-    rows = read_table(f"{root}/{THRESHOLDS}").to_pylist()
-    return {(row["category"], row["label"]): row["threshold"] for row in rows}
+def read_splitter(root: str) -> Splitter:
+    """The rule and the thresholds that `FindThresholds` wrote."""
+    content = orjson.loads(storage.read_bytes(f"{root}/{PATH}"))
+    found: dict[bool, dict[Group, int]] = {False: {}, True: {}}
+    for category, label, zero_shot, threshold in content["thresholds"]:
+        found[zero_shot][category, label] = threshold
+    return Splitter(SplitRule.load(content["rule"]), found[False], found[True])
