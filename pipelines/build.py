@@ -9,11 +9,14 @@ import apache_beam as beam
 from glotmill.schemas import recipe
 from glotmill.schemas.lock import Lock, Unit
 from glotmill.transforms.deduplicate import RemoveDuplicates, WriteDuplicateEdges
+from glotmill.transforms.each_unit import EachUnit, UnitWork
+from glotmill.transforms.held_out import CollectHeldOut
 from glotmill.transforms.ingest import IngestUnits
+from glotmill.transforms.leaks import FindLeaks
 from glotmill.transforms.mix import WriteShards
 from glotmill.transforms.plan import Group
 from glotmill.transforms.shadows import CountShadows, WriteShadowEdges
-from glotmill.transforms.split import FindThresholds
+from glotmill.transforms.split import FindThresholds, SplitRule
 from glotmill.transforms.stars import EdgeFiles
 
 
@@ -98,25 +101,63 @@ def shadow_edges(
     )
 
 
-def split(pipeline: beam.Pipeline, lock: Lock, root: str, wanted: Mapping[Group, int]) -> object:
-    """Content hashes to the thresholds of the validation split."""
+def split(
+    pipeline: beam.Pipeline, lock: Lock, root: str, wanted: Mapping[Group, int], rule: SplitRule
+) -> object:
+    """Content hashes, and sides of pairs, to the thresholds of the validation split."""
+    most = lock.recipe.mix.validation.max_documents
     return (
         pipeline
         | _ordinals(lock)
         | "Spread" >> beam.Reshuffle()
-        | "Split" >> FindThresholds(root, wanted, lock.recipe.seed)
+        | "Split" >> FindThresholds(root, wanted, rule, max_zero_shot=most)
     )
 
 
-def mix(pipeline: beam.Pipeline, lock: Lock, root: str) -> object:
-    """Documents and plan to shards."""
-    rehydrated = lock.recipe.mix.rehydrate is not None
-    output, seed = lock.recipe.output.parquet, lock.recipe.seed
+def held_out(pipeline: beam.Pipeline, lock: Lock, root: str) -> object:
+    """Thresholds to a table of what is held out."""
     return (
         pipeline
         | _ordinals(lock)
         | "Spread" >> beam.Reshuffle()
-        | "Mix" >> WriteShards(root, output, seed, rehydrated=rehydrated, bitext=lock.recipe.bitext)
+        | "HeldOut" >> CollectHeldOut(root, lock.recipe.deduplicate.near, folds=_folds(lock))
+    )
+
+
+def leaks(pipeline: beam.Pipeline, lock: Lock, root: str) -> object:
+    """What is held out to the lists of training rows that tell of it."""
+    return (
+        pipeline
+        | _ordinals(lock)
+        | "Spread" >> beam.Reshuffle()
+        | "Leaks" >> FindLeaks(root, lock.recipe.deduplicate.near, folds=_folds(lock))
+    )
+
+
+def _folds(lock: Lock) -> bool:
+    """Whether documents are held against the sides of pairs: where there are any."""
+    return any(source.is_bitext for source in lock.recipe.sources)
+
+
+def each_unit(pipeline: beam.Pipeline, work: UnitWork, ordinals: Iterable[int]) -> object:
+    """Ordinals to what a piece of work leaves of each."""
+    return (
+        pipeline
+        | "Units" >> beam.Create(ordinals, reshuffle=False)
+        | "Spread" >> beam.Reshuffle()
+        | "EachUnit" >> EachUnit(work)
+    )
+
+
+def mix(
+    pipeline: beam.Pipeline, lock: Lock, root: str, ordinals: Iterable[int], pieces: int
+) -> object:
+    """Documents and rates to shards."""
+    return (
+        pipeline
+        | "Units" >> beam.Create(ordinals, reshuffle=False)
+        | "Spread" >> beam.Reshuffle()
+        | "Mix" >> WriteShards(root, lock.recipe, pieces)
     )
 
 

@@ -5,11 +5,16 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.metadata import version
 
 from glotmill.pipelines.against import check_others
+from glotmill.pipelines.changed_inputs import check_unchanged
+from glotmill.pipelines.engine import Build
 from glotmill.pipelines.errors import UserError
+from glotmill.pipelines.lock_directory import hold_directory, refuse_if_held
 from glotmill.pipelines.stages.base import Job, Manifests, complete, run_stage
+from glotmill.pipelines.stages.compose import ComposeStage
 from glotmill.pipelines.stages.deduplicate import DeduplicateStage
 from glotmill.pipelines.stages.ingest import IngestStage, index_units, unit_records
 from glotmill.pipelines.stages.mix import MixStage
@@ -30,7 +35,7 @@ from glotmill.transforms.unit_index import read_manifest
 LOCK = "recipe.lock.yaml"
 _CHECKSUMS = "temporary/checksums.json"
 
-STAGES = (IngestStage(), DeduplicateStage(), MixStage(), ReportStage())
+STAGES = (IngestStage(), DeduplicateStage(), ComposeStage(), MixStage(), ReportStage())
 
 
 def check_stages(loaded: LoadedRecipe) -> None:
@@ -94,7 +99,7 @@ def check_evaluation_sets(loaded: LoadedRecipe) -> str | None:
 
 
 def prepare(loaded: LoadedRecipe, root: str, tell: Callable[[str], None]) -> Lock:
-    """Finds, checks and fixes the inputs; writes the lock.
+    """Finds, checks and fixes the inputs.
 
     Args:
         loaded: the recipe.
@@ -103,7 +108,9 @@ def prepare(loaded: LoadedRecipe, root: str, tell: Callable[[str], None]) -> Loc
 
     Raises:
         UserError: an input is missing or unfit, a stage, the model or an evaluation set unusable.
+        RunError: another run is at work there.
     """
+    refuse_if_held(root, tell)
     check_stages(loaded)
     check_model(loaded)
     check_others(loaded, root)
@@ -117,8 +124,6 @@ def prepare(loaded: LoadedRecipe, root: str, tell: Callable[[str], None]) -> Loc
     checksums = _Checksums(root)
     lock = lock_recipe(loaded, found, checksums)
     checksums.save()
-    storage.make_directories(root)
-    storage.write_atomically(f"{root}/{LOCK}", dump_lock(lock))
     return lock
 
 
@@ -136,7 +141,7 @@ class _Checksums:
         known = self._known.get(file.path)
         if stamp and known is not None and known[:2] == stamp:
             return str(known[2])
-        checksum = storage.checksum(file.path)
+        checksum = file.checksum or storage.checksum(file.path)
         self._known[file.path] = [*stamp, checksum]
         return checksum
 
@@ -149,17 +154,43 @@ def execute(job: Job) -> Manifests:
     """Runs the stages that are not done and marks the corpus as complete.
 
     Raises:
-        RunError: a stage left out something it should have written.
+        RunError: a stage left out something it should have written, an input changed meanwhile, or
+            another run is at work in the output directory.
     """
+    with hold_directory(job.root) as held:
+        storage.write_atomically(f"{job.root}/{LOCK}", dump_lock(job.lock))
+        manifests = _run_stages(replace(job, run=held.guarded(job.run)))
+        held.check()
+        _complete_corpus(job.root, manifests)
+    return manifests
+
+
+def _run_stages(job: Job) -> Manifests:
     manifests: Manifests = {}
     key = ""
     for stage in STAGES:
         key = stage.key(job, key)
-        manifests[stage.name] = run_stage(stage, job, key, manifests)
-        if stage.name == "ingest":
+        reads_inputs = stage.name == "ingest"
+        engine = _then_checking_inputs(job) if reads_inputs else job
+        manifests[stage.name] = run_stage(stage, engine, key, manifests)
+        if reads_inputs:
             index_units(job, unit_records(job.root))
-    _complete_corpus(job.root, manifests)
     return manifests
+
+
+def _then_checking_inputs(job: Job) -> Job:
+    """The job, whose inputs are looked at again once an engine has read them."""
+
+    def run(build: Build, workers: int) -> None:
+        checksums = _Checksums(job.root)
+        try:
+            job.run(build, workers)
+        except Exception:
+            check_unchanged(job.lock, job.root, checksums)  # which may be why it failed
+            raise
+        check_unchanged(job.lock, job.root, checksums)
+
+    return replace(job, run=run)
 
 
 def _complete_corpus(root: str, manifests: Manifests) -> None:
@@ -172,7 +203,12 @@ def _complete_corpus(root: str, manifests: Manifests) -> None:
         stage="corpus",
         key=report.key,
         glotmill=version("glotmill"),
-        files=(*mix.under("shards"), *report.files),
+        files=(
+            *mix.under("shards"),
+            *mix.under("tokens"),
+            *(file for file in mix.files if file.path.startswith("training.")),
+            *report.files,
+        ),
         counts=counts,
     )
     if read_manifest(root, "") != corpus:

@@ -13,10 +13,11 @@ from glotmill.pipelines.stages.base import Manifests, statistics_of
 from glotmill.schemas.recipe import Recipe
 from glotmill.transforms.directions import FOLDER as DIRECTIONS_FOLDER
 from glotmill.transforms.directions import merge_directions
-from glotmill.transforms.mix import PLAN_PATH
+from glotmill.transforms.plan import PLAN_PATH
+from glotmill.transforms.realised import PATH as REALISED_PATH
 from glotmill.transforms.tables import read_table
 
-_STAGES = ("ingest", "deduplicate", "mix")
+_STAGES = ("ingest", "deduplicate", "compose", "mix")
 
 #: Documents, or pairs, by stage, outcome and reason.
 Counts = Mapping[tuple[str, str, str], int]
@@ -80,7 +81,12 @@ def summary_rows(counts: Iterable[Counts]) -> list[tuple[str, list[int]]]:
     counts = list(counts)
     read = [_sum(each, "ingest") for each in counts]
     rejected = [_sum(each, "ingest", "rejected") for each in counts]
-    left = [_sum(each, "ingest", "kept") - _sum(each, "deduplicate", "dropped") for each in counts]
+    left = [
+        _sum(each, "ingest", "kept")
+        - _sum(each, "deduplicate", "dropped")
+        - _sum(each, "compose", "excluded")
+        for each in counts
+    ]
     train = [each.get(("mix", "train", ""), 0) for each in counts]
     validation = [each.get(("mix", "validation", ""), 0) for each in counts]
     again = [_sum(each, "mix", "train") - first for each, first in zip(counts, train, strict=True)]
@@ -90,6 +96,7 @@ def summary_rows(counts: Iterable[Counts]) -> list[tuple[str, list[int]]]:
         ("rejected (unreadable records)", rejected),
         *_reasons(counts, "ingest", "dropped"),
         *_reasons(counts, "deduplicate", "removed"),
+        *_reasons(counts, "compose", "kept out of training", "excluded"),
         ("left to draw from", left),
         ("drawn for training", train),
         ("held out for validation", validation),
@@ -106,9 +113,11 @@ def _sum(counts: Counts, stage: str, outcome: str | None = None) -> int:
     )
 
 
-def _reasons(counts: list[Counts], stage: str, what: str) -> list[tuple[str, list[int]]]:
+def _reasons(
+    counts: list[Counts], stage: str, what: str, outcome: str = "dropped"
+) -> list[tuple[str, list[int]]]:
     """Drop reasons of a stage, the most frequent first."""
-    keys = {key for each in counts for key in each if key[:2] == (stage, "dropped")}
+    keys = {key for each in counts for key in each if key[:2] == (stage, outcome)}
     rows = [(key[2], [each.get(key, 0) for each in counts]) for key in keys]
     rows.sort(key=lambda row: (-sum(row[1]), row[0]))
     return [(f"{what}: {reason.replace('_', ' ')}", values) for reason, values in rows]
@@ -122,6 +131,18 @@ def _print_shards(console: Console, root: str, manifests: Manifests) -> None:
         f"{len(set(plan.column('label').to_pylist()))} labels in "
         f"{len(shards)} shards, {num_bytes / 1e6:,.1f} MB, under {root}/shards"
     )
+    _print_tokens(console, root, manifests)
+
+
+def _print_tokens(console: Console, root: str, manifests: Manifests) -> None:
+    files = manifests["mix"].under("tokens")
+    if files:
+        realised = read_table(f"{root}/{REALISED_PATH}", ["num_tokens"])
+        num_bytes = sum(file.num_bytes for file in files)
+        console.print(
+            f"{_total(realised, 'num_tokens'):,} tokens to train on, "
+            f"{num_bytes / 1e6:,.1f} MB, under {root}/tokens"
+        )
 
 
 def _print_pairs(console: Console, root: str, manifests: Manifests) -> None:

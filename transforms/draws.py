@@ -24,16 +24,9 @@ def split_draw(seed: int, content_hash: bytes) -> int:
     return _draw(seed, content_hash, _SPLIT)
 
 
-def num_copies(seed: int, content_hash: bytes, rate: float) -> int:
-    """How often a document is drawn: whole epochs, and one more with the rest's probability.
-
-    A document drawn at one rate is drawn at every higher rate.
-
-    >>> num_copies(1, bytes(16), 2.0)
-    2
-    """
-    whole = int(rate)
-    return whole + (_draw(seed, content_hash, _SAMPLE) < (rate - whole) * DRAWS)
+def sample_draw(seed: int, content_hash: bytes) -> int:
+    """Rank of a document among those that may be drawn: the smallest are drawn first."""
+    return _draw(seed, content_hash, _SAMPLE)
 
 
 def order_draw(seed: int, content_hash: bytes, copy: int) -> int:

@@ -30,19 +30,22 @@ _BUFFER_BYTES = 64 * 2**20
 
 @dataclass(frozen=True)
 class Reference:
-    """One record batch of an IPC file, as the text `index@path`."""
+    """One record batch of an IPC file, as the text `piece:index@path`."""
 
     path: str
     index: int
+    #: Of the partition, where it has several.
+    piece: int = 0
 
     def __str__(self) -> str:
-        return f"{self.index}@{self.path}"
+        return f"{self.piece}:{self.index}@{self.path}"
 
     @classmethod
     def parse(cls, text: str) -> Reference:
         """The reference that `str` wrote."""
-        index, _, path = text.partition("@")
-        return cls(path, int(index))
+        place, _, path = text.partition("@")
+        piece, _, index = place.partition(":")
+        return cls(path, int(index), int(piece))
 
     def read(self) -> pa.RecordBatch:
         """The record batch."""
@@ -53,8 +56,9 @@ class Reference:
 @typehints.with_input_types(pa.RecordBatch)
 @typehints.with_output_types(tuple[int, str])
 class _WriteReferences(beam.DoFn):
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str, pieces: int) -> None:
         self._folder = folder
+        self._pieces = pieces
 
     def start_bundle(self) -> None:
         self._pending: list[pa.RecordBatch] = []
@@ -84,8 +88,9 @@ class _WriteReferences(beam.DoFn):
             with pa.ipc.new_file(sink, groups[0].schema, options=options) as writer:
                 for group in groups:
                     writer.write_batch(group)
-        for index, partition in enumerate(partitions):
-            yield partition, str(Reference(path, index))
+        for index, number in enumerate(partitions):
+            partition, piece = divmod(number, self._pieces)
+            yield partition, str(Reference(path, index, piece))
 
 
 def _split(table: pa.Table) -> tuple[list[int], list[pa.RecordBatch]]:
@@ -107,19 +112,22 @@ def _split(table: pa.Table) -> tuple[list[int], list[pa.RecordBatch]]:
 class ExchangeBatches(beam.PTransform):
     """Record batches with a column `partition` to (partition, references to its batches).
 
-    `read_references` turns the references into the batches; their order is not fixed.
+    `read_references` turns the references into the batches; their order is not fixed. A partition
+    may have several pieces, numbered in the column from `partition * pieces` on: they arrive
+    together, and `read_pieces` gives one after the other.
     """
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str, pieces: int = 1) -> None:
         """Takes the folder for the exchange's files; its owner deletes it afterwards."""
         super().__init__()
         self._folder = folder
+        self._pieces = pieces
 
     def expand(self, batches: beam.PCollection) -> beam.PCollection:
         """Writes, then groups."""
         return (
             batches
-            | "WriteReferences" >> beam.ParDo(_WriteReferences(self._folder))
+            | "WriteReferences" >> beam.ParDo(_WriteReferences(self._folder, self._pieces))
             | "GroupReferences" >> beam.GroupByKey()
         )
 
@@ -128,3 +136,16 @@ def read_references(references: Iterable[str]) -> Iterator[pa.RecordBatch]:
     """The batches behind references."""
     for reference in references:
         yield Reference.parse(reference).read()
+
+
+def read_pieces(references: Iterable[str]) -> Iterator[Iterator[pa.RecordBatch]]:
+    """The batches of each piece of a partition, piece after piece; pieces without any are left out.
+
+    Batches of a piece are read as they are asked for, so that one piece is in memory at a time.
+    """
+    found: dict[int, list[Reference]] = {}
+    for text in references:
+        reference = Reference.parse(text)
+        found.setdefault(reference.piece, []).append(reference)
+    for _, pieces in sorted(found.items()):
+        yield (reference.read() for reference in pieces)

@@ -1,307 +1,260 @@
-"""Mix: draw documents by the plan, shuffle them by hash, write the shards."""
+"""Mix: draw documents by their exact rates, shuffle them by hash, write the shards."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import apache_beam as beam
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 from apache_beam import typehints
 
 from glotmill.schemas import recipe
-from glotmill.schemas.manifest import FileEntry
-from glotmill.schemas.tables import CORPUS, COUNTS, STATISTICS
+from glotmill.schemas.curriculum import Stage
+from glotmill.schemas.model import Model
+from glotmill.schemas.tables import DRAWABLES
 from glotmill.transforms.batches import cut_by_bytes
+from glotmill.transforms.compose import TOKENS
+from glotmill.transforms.curriculum import SHUFFLED, Curriculum, read_curriculum
 from glotmill.transforms.directions import FOLDER as DIRECTIONS_FOLDER
-from glotmill.transforms.directions import (
-    directions_of_documents,
-    directions_of_pairs,
-    merge_directions,
-)
-from glotmill.transforms.draws import num_copies, order_draw, partition_of, split_draw
-from glotmill.transforms.exchange import PARTITION, ExchangeBatches, read_references
-from glotmill.transforms.plan import Group
-from glotmill.transforms.pseudo_documents import AGAIN, HELD_OUT, NUM_PAIRS, PseudoDocuments
-from glotmill.transforms.pseudo_documents import COLUMNS as PAIR_COLUMNS
+from glotmill.transforms.directions import directions_of_pairs, merge_directions
+from glotmill.transforms.drawables import Drawables, path_of
+from glotmill.transforms.draws import DRAWS, order_draw, partition_of
+from glotmill.transforms.exact_rates import num_copies
+from glotmill.transforms.exchange import PARTITION, ExchangeBatches
+from glotmill.transforms.fit import DrawGroup
 from glotmill.transforms.records import temporary_folder, write_record
-from glotmill.transforms.rehydrate import PATH as REHYDRATION_PATH
-from glotmill.transforms.rehydrate import Weights
-from glotmill.transforms.statistics import merge, summarise
-from glotmill.transforms.tables import TableWriter, read_table, write_table
-from glotmill.transforms.unit_index import IndexedUnit, UnitIndex, read_manifest
+from glotmill.transforms.rehydrate import Weights, read_weights
+from glotmill.transforms.shards import DRAWN, FOLDER, ORDER, WriteShard
+from glotmill.transforms.split import read_splitter
+from glotmill.transforms.tables import read_batches, read_table, write_table
+from glotmill.transforms.unit_index import IndexedUnit
 
-FOLDER = "mix"
-PLAN_PATH = "mix/plan.parquet"
+RATES_PATH = "mix/rates.parquet"
 
-_ORDER = "order"
-# Ties of the hash, which only equal texts have, are broken by where the row came from.
-_SHARD_ORDER = [_ORDER, "content_hash", "label", "source", "path", "offset", "copy"]
-_READ = [name for name in CORPUS.names if name not in
-         ("category", "domain", "licence", "cluster_size", "copy")]  # fmt: skip
-# Text that is copied at a time, where documents are drawn and where shards are written.
+# Text that is copied at a time, where documents are drawn.
 _PART_BYTES = 32 * 2**20
 
-# What is exchanged: rows of the shards, where they go, and what the statistics count.
-_DRAWN = pa.schema(
-    [
-        *CORPUS,
-        pa.field(NUM_PAIRS, pa.int64()),
-        pa.field(AGAIN, pa.bool_()),
-        pa.field(_ORDER, pa.int64()),
-        pa.field(PARTITION, pa.int32()),
-    ]
-)
-
 Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
 
 
-def shard_path(output: recipe.ParquetOutput, partition: int) -> str:
-    """Path of a shard, relative to the output: training shards first, then validation."""
-    if partition < output.shards:
-        return f"shards/train-{partition:05d}-of-{output.shards:05d}.parquet"
-    number = partition - output.shards
-    return f"shards/validation-{number:05d}-of-{output.validation_shards:05d}.parquet"
+@dataclass(frozen=True)
+class Shuffle:
+    """Where drawn documents go: shards, each of several pieces of which one is sorted at a time.
 
+    Attributes:
+        shards: of training.
+        validation_shards: of validation.
+        pieces: of each shard.
+    """
 
-def num_partitions(output: recipe.ParquetOutput) -> int:
-    """Number of shards of both splits."""
-    return output.shards + output.validation_shards
+    shards: int
+    validation_shards: int
+    pieces: int = 1
+
+    @property
+    def num_shards(self) -> int:
+        """Shards of both splits: those of training first."""
+        return self.shards + self.validation_shards
+
+    def piece_of(self, order: int, held_out: bool) -> int:
+        """The piece that a document goes to, counted over all shards."""
+        if held_out:
+            first = self.shards * self.pieces
+            return first + partition_of(order, self.validation_shards * self.pieces)
+        return partition_of(order, self.shards * self.pieces)
 
 
 class Drawer:
-    """Draws documents: how often each one, into which shard, at which place."""
+    """Draws documents: how often each one, into which piece of which shard, at which place."""
 
     def __init__(
         self,
-        plan: pa.Table,
-        output: recipe.ParquetOutput,
+        rates: Mapping[DrawGroup, tuple[float, float]],
+        shuffle: Shuffle,
         seed: int,
         weights: Weights | None = None,
+        curriculum: Curriculum = SHUFFLED,
     ) -> None:
-        """Takes the plan, the shards there are to be, the seed, and weights by size of cluster."""
-        self._output = output
-        self._weights = weights or Weights({})
+        """Takes what there is to know.
+
+        Args:
+            rates: of each category, label and domain, with the most copies of a document.
+            shuffle: the shards there are to be.
+            seed: of the recipe.
+            weights: by size of cluster; 1 without them.
+            curriculum: says where the copies of each category go.
+        """
+        self._rates = rates
+        self._shuffle = shuffle
         self._seed = seed
-        self._groups: dict[Group, tuple[float, int]] = {
-            (row["category"], row["label"]): (row["rate"], row["validation_threshold"])
-            for row in plan.select(
-                ["category", "label", "rate", "validation_threshold"]
-            ).to_pylist()
-        }
+        self._weights = weights or Weights({})
+        self._curriculum = curriculum
 
-    def held_out(self, category: str, labels: list[str], hashes: list[bytes]) -> list[bool]:
-        """Which documents of a category the validation split takes, by label and content."""
-        return [
-            split_draw(self._seed, content) <= self._groups.get((category, label), (0.0, -1))[1]
-            for label, content in zip(labels, hashes, strict=True)
-        ]
-
-    def draw(
-        self,
-        category: str,
-        labels: list[str],
-        hashes: list[bytes],
-        sizes: list[int],
-        held_out: Sequence[bool] | None = None,
-    ) -> dict[str, Ints]:
-        """Draws among documents of one category.
+    def draw(self, category: str, domain: str, rows: pa.Table | pa.RecordBatch) -> dict[str, Ints]:
+        """Draws among documents of one category and domain.
 
         Args:
             category: of all the documents.
-            labels: of n documents.
-            hashes: of their content.
-            sizes: of their clusters.
-            held_out: which of them are for validation, where something else decides than their
-                hashes.
+            domain: of all of them, "" where their source names none.
+            rows: with the columns label, content_hash, held_out, draw and cluster_size.
 
         Returns:
             Equally long arrays, one element a drawn copy: `row` of the document, `copy` from 0,
             `order` in the shuffled corpus, `partition`.
         """
-        drawn: list[tuple[int, int, int, int]] = []
-        if held_out is None:
-            held_out = self.held_out(category, labels, hashes)
-        documents = zip(labels, hashes, sizes, held_out, strict=True)
-        for row, (label, content, size, out) in enumerate(documents):
-            if (category, label) not in self._groups:
-                continue
-            rate = self._groups[category, label][0] * self._weights.of(label, size)
-            copies = 1 if out else num_copies(self._seed, content, rate)
-            for copy in range(copies):
-                order = order_draw(self._seed, content, copy)
-                drawn.append((row, copy, order, self._partition(order, out)))
-        columns = np.array(drawn, np.int64).reshape(-1, 4).T
-        return dict(zip(("row", "copy", _ORDER, PARTITION), columns, strict=True))
+        held_out = np.asarray(rows.column("held_out"))
+        copies = self._copies(category, domain, rows, held_out)
+        row = np.repeat(np.arange(len(copies)), copies)
+        copy = np.arange(len(row)) - np.repeat(np.cumsum(copies) - copies, copies)
+        hashes = rows.column("content_hash").to_pylist()
+        places = zip(row.tolist(), copy.tolist(), strict=True)
+        draws = [order_draw(self._seed, hashes[each], number) for each, number in places]
+        outs = held_out[row]
+        order = np.array(draws, np.int64)
+        order = np.where(outs, order, self._curriculum.place(category, order))
+        both = zip(order.tolist(), outs.tolist(), strict=True)
+        partition = [self._shuffle.piece_of(place, out) for place, out in both]
+        return {
+            "row": row,
+            "copy": copy,
+            ORDER: order,
+            PARTITION: np.array(partition, np.int64),
+        }
 
-    def _partition(self, order: int, held_out: bool) -> int:
-        if held_out:
-            return self._output.shards + partition_of(order, self._output.validation_shards)
-        return partition_of(order, self._output.shards)
+    def _copies(
+        self, category: str, domain: str, rows: pa.Table | pa.RecordBatch, held_out: Bools
+    ) -> Ints:
+        """How often each document is drawn; those that are held out once, whatever their rate."""
+        draws = np.asarray(rows.column("draw")) / DRAWS
+        sizes = np.asarray(rows.column("cluster_size"))
+        labels = pa.array(rows.column("label").to_pylist(), pa.string()).dictionary_encode()
+        kinds = np.asarray(labels.indices)
+        copies = held_out.astype(np.int64)
+        for kind, label in enumerate(labels.dictionary.to_pylist()):
+            found = self._rates.get((category, label, domain))
+            if found is not None:
+                own = np.flatnonzero((kinds == kind) & ~held_out)
+                weights = self._weights.of_all(label, sizes[own])
+                copies[own] = num_copies(draws[own], weights, *found)
+        return copies
+
+
+def read_rates(root: str) -> dict[DrawGroup, tuple[float, float]]:
+    """Rate and most epochs of each category, label and domain."""
+    rows = read_table(f"{root}/{RATES_PATH}").to_pylist()
+    return {
+        (row["category"], row["label"], row["domain"]): (row["rate"], most_epochs(row))
+        for row in rows
+    }
+
+
+def most_epochs(row: Mapping[str, Any]) -> float:
+    """The most epochs of a row of RATES."""
+    return np.inf if row["max_epochs"] is None else float(row["max_epochs"])
+
+
+class DrawOptions(Model):
+    """What the recipe says of drawing."""
+
+    seed: int
+    bitext: recipe.Bitext
+    stages: list[Stage]
+    tokens: bool
 
 
 @typehints.with_input_types(int)
 @typehints.with_output_types(pa.RecordBatch)
 class _DrawDocuments(beam.DoFn):
-    def __init__(self, root: str, output: str, seed: int, rehydrated: bool, bitext: str) -> None:
+    def __init__(self, root: str, shuffle: Shuffle, options: str) -> None:
         self._root = root
-        self._output = output
-        self._seed = seed
-        self._rehydrated = rehydrated
-        self._bitext = bitext
+        self._shuffle = shuffle
+        self._options = options
 
     def setup(self) -> None:
-        self._index = UnitIndex(self._root, read_manifest(self._root, "deduplicate"))
-        plan = read_table(f"{self._root}/{PLAN_PATH}")
-        output = recipe.ParquetOutput.model_validate_json(self._output)
-        weights = None
-        if self._rehydrated:
-            weights = Weights.read(read_table(f"{self._root}/{REHYDRATION_PATH}"))
-        self._drawer = Drawer(plan, output, self._seed, weights)
-        self._pairs = PseudoDocuments(recipe.Bitext.model_validate_json(self._bitext), self._seed)
+        options = DrawOptions.model_validate_json(self._options)
+        seed, splitter = options.seed, read_splitter(self._root)
+        self._drawables = Drawables(self._root, splitter, options.bitext, seed)
+        rates, weights = read_rates(self._root), read_weights(self._root)
+        curriculum = read_curriculum(self._root, options.stages)
+        self._drawer = Drawer(rates, self._shuffle, seed, weights, curriculum)
+        self._columns = [*DRAWABLES.names, *([TOKENS] if options.tokens else [])]
 
     def process(self, ordinal: int) -> Iterator[pa.RecordBatch]:
-        unit = self._index.units[ordinal]
+        unit = self._drawables.unit(ordinal)
         directions: list[pa.Table] = []
-        for batch, sizes, held_out in self._documents(unit, directions):
-            labels = batch.column("label").to_pylist()
-            hashes = batch.column("content_hash").to_pylist()
-            drawn = self._drawer.draw(unit.category, labels, hashes, sizes.tolist(), held_out)
-            num_bytes = batch.column("num_bytes").to_numpy()[drawn["row"]]
+        for batch, rows in self._rows(unit, directions):
+            drawn = self._drawer.draw(unit.category, unit.domain or "", rows)
+            num_bytes = np.asarray(batch.column("num_bytes"))[drawn["row"]]
             for start, end in cut_by_bytes(num_bytes, _PART_BYTES):
                 part = {name: values[start:end] for name, values in drawn.items()}
-                yield _drawn_batch(unit, batch, sizes, part)
+                yield _drawn_batch(unit, batch, rows, part)
         if unit.category == "bitext":
             path = f"{DIRECTIONS_FOLDER}/available-{unit.key}.parquet"
             entry = write_table(self._root, path, merge_directions(directions))
             write_record(self._root, FOLDER, f"available-{unit.key}", [entry])
 
-    def _documents(
+    def _rows(
         self, unit: IndexedUnit, directions: list[pa.Table]
-    ) -> Iterator[tuple[pa.RecordBatch, Ints, Sequence[bool] | None]]:
-        """What may be drawn, with sizes of clusters; of pairs, which documents are held out.
-
-        Counts of the pairs by direction are added to `directions`.
-        """
-        if unit.category != "bitext":
-            for batch, sizes in self._index.surviving(unit, _READ):
-                yield batch, sizes, None
-            return
-        split = partial(self._drawer.held_out, unit.category)
-        pairs = _counted(self._index.surviving(unit, PAIR_COLUMNS), directions)
-        for batch in self._pairs.batches(pairs, split):
-            sizes = batch.column("cluster_size").to_numpy()
-            yield batch, sizes, batch.column(HELD_OUT).to_pylist()
+    ) -> Iterator[tuple[pa.RecordBatch, pa.Table]]:
+        """What may be drawn with its text, and beside it what was composed of the same rows."""
+        watch = partial(_count_directions, directions)
+        composed = _Rows(read_batches(f"{self._root}/{path_of(unit)}", self._columns))
+        for batch in self._drawables.batches(unit, text=True, watch=watch):
+            rows = composed.take(batch.num_rows)
+            if rows.column("content_hash").combine_chunks() != batch.column("content_hash"):
+                raise ValueError(f"{path_of(unit)} is of other documents; delete it and run again")
+            yield batch, rows
 
 
-def _counted(
-    rows: Iterable[tuple[pa.RecordBatch, Ints]], directions: list[pa.Table]
-) -> Iterator[tuple[pa.RecordBatch, Ints]]:
-    """The rows as they come; adds their directions to the list."""
-    for batch, sizes in rows:
-        directions.append(directions_of_pairs(batch, {"outcome": "available", "reason": ""}))
-        yield batch, sizes
+class _Rows:
+    """Consecutive rows of a stream of record batches."""
+
+    def __init__(self, batches: Iterable[pa.RecordBatch]) -> None:
+        self._batches = iter(batches)
+        self._left: pa.Table | None = None
+
+    def take(self, count: int) -> pa.Table:
+        """The next rows."""
+        parts = [] if self._left is None else [self._left]
+        while sum(part.num_rows for part in parts) < count:
+            parts.append(pa.Table.from_batches([next(self._batches)]))
+        table = pa.concat_tables(parts)
+        self._left = table.slice(count)
+        return table.slice(0, count)
+
+
+def _count_directions(directions: list[pa.Table], pairs: pa.RecordBatch) -> None:
+    directions.append(directions_of_pairs(pairs, {"outcome": "available", "reason": ""}))
 
 
 def _drawn_batch(
-    unit: IndexedUnit, batch: pa.RecordBatch, sizes: Ints, drawn: dict[str, Ints]
+    unit: IndexedUnit, batch: pa.RecordBatch, rows: pa.Table, drawn: Mapping[str, Ints]
 ) -> pa.RecordBatch:
-    rows = drawn["row"]
-    taken = batch.take(pa.array(rows))
-    constants = {"category": unit.category, "domain": unit.domain, "licence": unit.licence}
+    """Copies of documents, with what shards and statistics say of them."""
+    places = pa.array(drawn["row"])
+    taken = batch.take(places)
     columns = dict(zip(taken.schema.names, taken.columns, strict=True))
-    for name, value in constants.items():
-        columns[name] = pa.array([value] * len(rows), pa.string())
-    columns["cluster_size"] = pa.array(sizes[rows])
+    for name, value in (
+        ("category", unit.category), ("domain", unit.domain), ("licence", unit.licence),
+    ):  # fmt: skip
+        columns[name] = pa.repeat(pa.scalar(value, pa.string()), len(places))
+    schema = DRAWN
+    if TOKENS in rows.schema.names:
+        columns["num_tokens"] = rows.column("num_tokens").combine_chunks().take(places)
+        columns[TOKENS] = rows.column(TOKENS).combine_chunks().take(places)
+        schema = schema.append(rows.schema.field(TOKENS))
+    else:
+        columns["num_tokens"] = pa.nulls(len(places), pa.int64())
     columns["copy"] = pa.array(drawn["copy"], pa.int32())
-    columns[_ORDER] = pa.array(drawn[_ORDER])
+    columns[ORDER] = pa.array(drawn[ORDER])
     columns[PARTITION] = pa.array(drawn[PARTITION], pa.int32())
-    columns.setdefault(NUM_PAIRS, pa.array(np.ones(len(rows), np.int64)))
-    columns.setdefault(AGAIN, pa.array(np.zeros(len(rows), bool)))
-    return pa.RecordBatch.from_arrays([columns[name] for name in _DRAWN.names], schema=_DRAWN)
-
-
-@typehints.with_input_types(tuple[int, Iterable[str]])
-@typehints.with_output_types(str)
-class _WriteShard(beam.DoFn):
-    def __init__(self, root: str, output: str) -> None:
-        self._root = root
-        self._output = recipe.ParquetOutput.model_validate_json(output)
-
-    def process(self, element: tuple[int, Iterable[str]]) -> Iterator[str]:
-        partition, references = element
-        table = pa.Table.from_batches(read_references(references))
-        entries = write_shard(self._root, self._output, partition, table)
-        yield write_record(self._root, FOLDER, f"{partition:05d}", entries)
-
-
-def write_shard(
-    root: str, output: recipe.ParquetOutput, partition: int, table: pa.Table | None
-) -> list[FileEntry]:
-    """Sorts the rows of a shard and writes it, and its statistics.
-
-    Args:
-        root: the output directory.
-        output: the shards there are to be.
-        partition: which of them this is.
-        table: rows of what is exchanged, in any order; None writes an empty shard.
-    """
-    path = shard_path(output, partition)
-    if table is None:
-        return [write_table(root, path, CORPUS.empty_table())]
-    order = pc.sort_indices(table, [(name, "ascending") for name in _SHARD_ORDER])
-    rows = table.select(CORPUS.names)
-    # The texts of a shard may not fit the 32-bit offsets of one string array, which `take` makes.
-    wide = rows.cast(_wide(CORPUS))
-    num_bytes = rows.column("num_bytes").take(order).to_numpy()
-    with TableWriter(root, path, CORPUS, row_group_rows=output.row_group_rows) as writer:
-        for start, end in cut_by_bytes(num_bytes, _PART_BYTES):
-            for batch in wide.take(order.slice(start, end - start)).cast(CORPUS).to_batches():
-                writer.write(batch)
-    split = "train" if partition < output.shards else "validation"
-    name = f"{split}-{partition:05d}.parquet"
-    entries = [
-        *writer.entries,
-        write_table(root, f"{FOLDER}/statistics/{name}", _statistics(table, split)),
-    ]
-    directions = _directions(table, split)
-    if directions.num_rows:
-        entries.append(write_table(root, f"{DIRECTIONS_FOLDER}/{name}", directions))
-    return entries
-
-
-def _wide(schema: pa.Schema) -> pa.Schema:
-    """The schema with 64-bit offsets for the text."""
-    index = schema.get_field_index("text")
-    return schema.set(index, schema.field(index).with_type(pa.large_string()))
-
-
-def _statistics(rows: pa.Table, split: str) -> pa.Table:
-    """Sums of a shard; copies beyond a document's first have the reason `repeated`.
-
-    Of pseudo-documents the pairs are counted, as the plan counts them, and those that are written
-    both ways are repeated.
-    """
-    columns = [name for name in STATISTICS.names if name in CORPUS.names]
-    table = rows.select(columns).append_column("reason", _repeated(rows))
-    table = table.append_column("num_documents", rows.column(NUM_PAIRS))
-    return merge([summarise(table, {"stage": FOLDER, "outcome": split})])
-
-
-def _repeated(rows: pa.Table) -> pa.ChunkedArray:
-    again = pc.or_(pc.greater(rows.column("copy"), 0), rows.column(AGAIN))
-    return pc.if_else(again, "repeated", "")
-
-
-def _directions(rows: pa.Table, split: str) -> pa.Table:
-    """The pseudo-documents of a shard by direction, in the schema DIRECTIONS."""
-    names = ["source", "label", "original_code", *COUNTS, NUM_PAIRS]
-    table = rows.select(names).append_column("reason", _repeated(rows))
-    pairs = table.filter(pc.equal(rows.column("category"), "bitext"))
-    return directions_of_documents(pairs, {"outcome": split})
+    return pa.RecordBatch.from_arrays([columns[name] for name in schema.names], schema=schema)
 
 
 @typehints.with_input_types(int)
@@ -309,29 +262,27 @@ def _directions(rows: pa.Table, split: str) -> pa.Table:
 class WriteShards(beam.PTransform):
     """Ordinals of units to shards, by way of the exchange."""
 
-    def __init__(
-        self,
-        root: str,
-        output: recipe.ParquetOutput,
-        seed: int,
-        *,
-        rehydrated: bool = False,
-        bitext: recipe.Bitext | None = None,
-    ) -> None:
+    def __init__(self, root: str, options: recipe.Recipe, pieces: int) -> None:
         """Takes what there is to know.
 
         Args:
-            root: the output directory, with the plan.
-            output: the shards there are to be.
-            seed: of the draws.
-            rehydrated: whether there are weights by size of cluster beside the plan.
-            bitext: how pairs become documents; the defaults where it is absent.
+            root: the output directory, with the exact rates.
+            options: the recipe.
+            pieces: of each shard, of which one is sorted at a time.
         """
         super().__init__()
+        output = options.output
         self._root = root
-        self._output = output.model_dump_json()
-        pairs = (bitext or recipe.Bitext()).model_dump_json()
-        self._draw = _DrawDocuments(root, self._output, seed, rehydrated, pairs)
+        self._pieces = pieces
+        shuffle = Shuffle(output.parquet.shards, output.parquet.validation_shards, pieces)
+        drawing = DrawOptions(
+            seed=options.seed,
+            bitext=options.bitext,
+            stages=options.mix.stages,
+            tokens=output.tokens is not None,
+        )
+        self._draw = _DrawDocuments(root, shuffle, drawing.model_dump_json())
+        self._write = WriteShard(root, output, options.mix.stages)
 
     def expand(self, ordinals: beam.PCollection) -> beam.PCollection:
         """Draws, exchanges, writes."""
@@ -339,6 +290,6 @@ class WriteShards(beam.PTransform):
         return (
             ordinals
             | "DrawDocuments" >> beam.ParDo(self._draw)
-            | "Exchange" >> ExchangeBatches(folder)
-            | "WriteShard" >> beam.ParDo(_WriteShard(self._root, self._output))
+            | "Exchange" >> ExchangeBatches(folder, self._pieces)
+            | "WriteShard" >> beam.ParDo(self._write)
         )

@@ -19,16 +19,16 @@ import pyarrow as pa
 import xxhash
 
 from glotmill.schemas.bitext import Bitext
-from glotmill.schemas.tables import CORPUS, COUNTS, PLAN
+from glotmill.schemas.tables import CORPUS, COUNTS
 from glotmill.schemas.templates import template_of
-from glotmill.transforms.draws import DRAWS, direction_draw
+from glotmill.transforms.draws import direction_draw
 from glotmill.transforms.segments import cut_segments
 from glotmill.transforms.templates import render
 
 #: Columns of a bitext unit's documents that are read.
 COLUMNS = (
     "text", "label", "source", "path", "offset", "external_id", "url", "script", "verdict",
-    *COUNTS, "content_hash", "segment_labels", "segment_bytes", "document",
+    *COUNTS, "content_hash", "segment_labels", "segment_bytes", "segment_hashes", "document",
 )  # fmt: skip
 #: Pairs in a document, and whether they stand in another one the other way round: columns beside
 #: those of CORPUS, for the statistics only.
@@ -40,7 +40,7 @@ HELD_OUT = "held_out"
 _FIELDS = [
     CORPUS.field(name)
     for name in CORPUS.names
-    if name not in ("category", "domain", "licence", "copy")
+    if name not in ("category", "domain", "licence", "num_tokens", "copy")
 ]
 _SCHEMA = pa.schema(
     [
@@ -57,8 +57,8 @@ _BATCH_DOCUMENTS, _BATCH_BYTES = 2_000, 16 * 2**20
 Direction = tuple[int, ...]
 Labels = tuple[str, ...]
 Sizes = npt.NDArray[np.int64]
-#: Of labels and content hashes: which rows the validation split takes.
-Splitter = Callable[[list[str], list[bytes]], Sequence[bool]]
+#: Of pairs: which rows the validation split takes.
+Split = Callable[[pa.RecordBatch], Sequence[bool] | npt.NDArray[np.bool_]]
 
 
 class Directions:
@@ -173,26 +173,28 @@ class PseudoDocuments:
         self.directions = Directions(options, seed)
 
     def batches(
-        self, rows: Iterable[tuple[pa.RecordBatch, Sizes]], splitter: Splitter
+        self, rows: Iterable[tuple[pa.RecordBatch, Sizes]], split: Split, *, render: bool = True
     ) -> Iterator[pa.RecordBatch]:
         """Pairs to documents, in batches.
 
         Args:
             rows: COLUMNS of the unit's surviving pairs, in order, each with the size of its
                 cluster.
-            splitter: says which pairs are for validation, by label and content hash.
+            split: says which pairs are for validation.
+            render: whether the text is wanted; without it, it is empty.
 
         Yields:
             Batches in the schema CORPUS, less what is added when a document is drawn (category,
-            domain, licence, copy), with NUM_PAIRS, AGAIN and HELD_OUT. `original_code` is the
-            labels in the order of the text with `>` between them, `external_id` the document of
-            the source where there is one, `offset`, `url` and `script` those of the first pair,
-            `verdict` the commonest, and `cluster_size` the largest.
+            domain, licence, num_tokens, copy), with NUM_PAIRS, AGAIN and HELD_OUT.
+            `original_code` is the labels in the order of the text with `>` between them,
+            `external_id` the document of the source where there is one, `offset`, `url` and
+            `script` those of the first pair, `verdict` the commonest, and `cluster_size` the
+            largest.
         """
         made: list[dict[str, object]] = []
         num_bytes = 0
-        for key, group in self._groups(rows, splitter):
-            for document in self._documents(key, group):
+        for key, group in self._groups(rows, split):
+            for document in self._documents(key, group, render):
                 made.append(document)
                 num_bytes += len(str(document["text"]))
             if len(made) >= _BATCH_DOCUMENTS or num_bytes >= _BATCH_BYTES:
@@ -202,11 +204,11 @@ class PseudoDocuments:
             yield pa.RecordBatch.from_pylist(made, schema=_SCHEMA)
 
     def _groups(
-        self, rows: Iterable[tuple[pa.RecordBatch, Sizes]], splitter: Splitter
+        self, rows: Iterable[tuple[pa.RecordBatch, Sizes]], split: Split
     ) -> Iterator[tuple[_Key, _Group]]:
         open_: dict[_Key, _Group] = {}
         for batch, sizes in rows:
-            for key, document, pair in self._pairs(batch, sizes, splitter):
+            for key, document, pair in self._pairs(batch, sizes, split):
                 group = open_.get(key)
                 if group is not None and group.document != document:
                     yield key, open_.pop(key)
@@ -219,10 +221,9 @@ class PseudoDocuments:
         yield from open_.items()
 
     def _pairs(
-        self, batch: pa.RecordBatch, sizes: Sizes, splitter: Splitter
+        self, batch: pa.RecordBatch, sizes: Sizes, split: Split
     ) -> Iterator[tuple[_Key, str | None, _Pair]]:
         read = {name: batch.column(name).to_pylist() for name in COLUMNS}
-        split = splitter(read["label"], read["content_hash"])
         places = zip(
             *(read[name] for name in ("source", "path", "offset", "external_id", "url", "script")),
             strict=True,
@@ -232,7 +233,7 @@ class PseudoDocuments:
             read["text"], read["segment_labels"], read["segment_bytes"], read["document"],
             read["content_hash"], read["label"], read["verdict"], strict=True,
         )  # fmt: skip
-        columns = zip(about, places, counts, sizes.tolist(), split, strict=True)
+        columns = zip(about, places, counts, sizes.tolist(), split(batch), strict=True)
         for row, place, count, cluster_size, validation in columns:
             text, languages, lengths, document, content, label, verdict = row
             labels = tuple(languages)
@@ -241,7 +242,7 @@ class PseudoDocuments:
             pair = _Pair(segments, content, cluster_size, label, verdict, place, count)
             yield key, document, pair
 
-    def _documents(self, key: _Key, group: _Group) -> Iterator[dict[str, object]]:
+    def _documents(self, key: _Key, group: _Group, render: bool) -> Iterator[dict[str, object]]:
         if not key.held_out and len(group.pairs) < self._options.min_pairs:
             return
         content = b"".join(pair.content_hash for pair in group.pairs)
@@ -250,16 +251,20 @@ class PseudoDocuments:
         )
         for number, direction in enumerate(found):
             labels = [key.labels[segment] for segment in direction]
-            texts = [tuple(pair.segments[s] for s in direction) for pair in group.pairs]
+            text = self._rendered(labels, group, direction) if render else ""
             direction_name = ">".join(labels)
             identity = "\0".join(("", direction_name, self._written_as)).encode()
             yield {
                 **_about(key, group),
-                "text": render(self._template, labels, texts, layout=self._options.layout),
+                "text": text,
                 "original_code": direction_name,
                 AGAIN: number > 0,
                 "content_hash": xxhash.xxh3_128_digest(content + identity),
             }
+
+    def _rendered(self, labels: list[str], group: _Group, direction: Direction) -> str:
+        texts = [tuple(pair.segments[s] for s in direction) for pair in group.pairs]
+        return render(self._template, labels, texts, layout=self._options.layout)
 
 
 def _about(key: _Key, group: _Group) -> dict[str, object]:
@@ -280,32 +285,3 @@ def _about(key: _Key, group: _Group) -> dict[str, object]:
         NUM_PAIRS: len(group.pairs),
         HELD_OUT: key.held_out,
     }
-
-
-def plan_of_pairs(plan: pa.Table, options: Bitext) -> pa.Table:
-    """The plan with what `bitext:` does to it.
-
-    Pairs that are held out go to validation, all of them; where both directions are written, a
-    label is planned twice. What holds for some rows of a label of more than three languages does
-    not show in its plan.
-
-    Args:
-        plan: in the schema PLAN, which counts pairs where the category is bitext.
-        options: the recipe's section.
-    """
-    directions = Directions(options, 0)
-    rows = plan.to_pylist()
-    for row in rows:
-        labels = tuple(row["label"].split("-"))
-        if row["category"] != "bitext" or len(labels) < 2:
-            continue
-        if directions.held_out(labels):
-            row |= {
-                "num_validation_documents": row["num_documents"],
-                "validation_threshold": DRAWS - 1,
-                "rate": 0.0,
-                "planned_count": 0.0,
-            }
-        else:
-            row["planned_count"] *= directions.num_trained(labels)
-    return pa.Table.from_pylist(rows, schema=PLAN)

@@ -17,6 +17,8 @@ import pyarrow as pa
 
 from glotmill.schemas import recipe
 from glotmill.schemas.tables import REHYDRATION
+from glotmill.transforms import storage
+from glotmill.transforms.tables import read_table
 
 PATH = "mix/rehydration.parquet"
 #: The label of the table that holds for labels without one.
@@ -25,6 +27,7 @@ EVERY_LABEL = ""
 _WINDOW = 5
 
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 
 
 class Weights:
@@ -55,6 +58,19 @@ class Weights:
         sizes, values = self._tables.get(label) or self._tables.get(EVERY_LABEL, ([], []))
         place = bisect.bisect_right(sizes, size)
         return values[place - 1] if place else 1.0
+
+
+    def of_all(self, label: str, sizes: Ints) -> Floats:
+        """Weights of documents of one label, by the sizes of their clusters."""
+        kinds, places = np.unique(sizes, return_inverse=True)
+        return np.array([self.of(label, size) for size in kinds.tolist()], np.float64)[places]
+
+
+def read_weights(root: str) -> Weights:
+    """The weights of a run; none where the recipe has no rehydration."""
+    if not storage.exists(f"{root}/{PATH}"):
+        return Weights({})
+    return Weights.read(read_table(f"{root}/{PATH}"))
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,10 @@ _COMPRESSION_LEVEL = 3
 _ROW_GROUP_BYTES = 64 * 2**20
 # The text itself, hashes and addresses gain nothing from a dictionary; the rest repeats.
 _NO_DICTIONARY = frozenset(
-    {"text", "content_hash", "excerpt", "url", "external_id", "band_keys", "sketch"}
+    {
+        *("text", "content_hash", "excerpt", "url", "external_id", "band_keys", "sketch"),
+        *("draw", "tokens", "input_ids", "document_lengths", "documents"),
+    }
 )
 
 
@@ -129,6 +132,9 @@ def _row_bytes(batch: pa.RecordBatch) -> npt.NDArray[np.int64]:
     for column in batch.columns:
         if pa.types.is_fixed_size_binary(column.type):
             sizes += column.type.byte_width
+        elif pa.types.is_list(column.type) and pa.types.is_integer(column.type.value_type):
+            width = column.type.value_type.bit_width // 8
+            sizes += np.asarray(pc.fill_null(pc.list_value_length(column), 0)) * width
         elif pa.types.is_string(column.type) or pa.types.is_binary(column.type):
             sizes += np.asarray(pc.fill_null(pc.binary_length(column), 0))
     return sizes

@@ -125,6 +125,13 @@ class UnitIndex:
         self, unit: IndexedUnit, columns: Sequence[str] | None = None
     ) -> Iterator[tuple[pa.RecordBatch, npt.NDArray[np.int64]]]:
         """Documents of a unit that deduplication leaves, each with the size of its cluster."""
+        for batch, sizes, _ in self.surviving_rows(unit, columns):
+            yield batch, sizes
+
+    def surviving_rows(
+        self, unit: IndexedUnit, columns: Sequence[str] | None = None
+    ) -> Iterator[tuple[pa.RecordBatch, npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
+        """The same, each with its row number in the unit too."""
         removed = self.removed_rows(unit)
         sizes = np.ones(unit.num_rows, np.int64)
         removals = self.removals(unit)
@@ -132,10 +139,10 @@ class UnitIndex:
             sizes[removals.column("row").to_numpy()] = removals.column("cluster_size").to_numpy()
         start = 0
         for batch in self.batches(unit, columns):
-            end = start + batch.num_rows
-            stays = ~removed[start:end]
-            yield batch.filter(pa.array(stays)), sizes[start:end][stays]
-            start = end
+            rows = np.arange(start, start + batch.num_rows)
+            rows = rows[~removed[rows]]
+            yield batch.take(pa.array(rows - start)), sizes[rows], rows
+            start += batch.num_rows
 
     def removed_rows(self, unit: IndexedUnit) -> npt.NDArray[np.bool_]:
         """Which documents of a unit deduplication removed; bool[rows]."""

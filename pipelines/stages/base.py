@@ -9,15 +9,20 @@ from typing import ClassVar, Protocol
 
 import pyarrow as pa
 
+from glotmill.pipelines import build
 from glotmill.pipelines.engine import Build, num_cores
 from glotmill.pipelines.progress import Look
 from glotmill.schemas.lock import Lock
 from glotmill.schemas.manifest import MANIFEST, SUCCESS, FileEntry, Manifest, dump_manifest
 from glotmill.transforms import storage
+from glotmill.transforms.each_unit import UnitWork, do_directly
 from glotmill.transforms.records import temporary_folder
 from glotmill.transforms.statistics import merge
 from glotmill.transforms.tables import read_table
 from glotmill.transforms.unit_index import read_manifest
+
+# To start a pipeline in this process takes a tenth of the time that another process takes.
+_SHARE_WORTH_AN_ENGINE = 0.1
 
 Written = tuple[Sequence[FileEntry], dict[str, int]]
 Manifests = dict[str, Manifest]
@@ -53,6 +58,23 @@ class Job:
     run: Callable[[Build, int], None]
     workers: int | None
     progress: Progress
+
+    def each_unit(
+        self, work: UnitWork, ordinals: Sequence[int], size: int, size_worth_a_worker: int
+    ) -> None:
+        """Does a piece of work on units: on the engine, or here where there is little to do.
+
+        Args:
+            work: to be done.
+            ordinals: of the units.
+            size: of the work, in any unit.
+            size_worth_a_worker: what one worker does in the time another takes to start.
+        """
+        if size < size_worth_a_worker * _SHARE_WORTH_AN_ENGINE:
+            do_directly(work, ordinals)
+            return
+        workers = self.workers_for(len(ordinals), size, size_worth_a_worker)
+        self.run(lambda p: build.each_unit(p, work, ordinals), workers)
 
     def workers_for(self, num_pieces: int, size: int, size_worth_a_worker: int) -> int:
         """Workers worth starting: a process takes seconds to start.

@@ -1,104 +1,190 @@
-"""Stage `mix`: counts to a plan, the plan to shards."""
+"""Stage `mix`: counts to a plan, the plan to exact rates, the rates to shards."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import ClassVar
 
-import pyarrow.compute as pc
+import pyarrow as pa
 
 from glotmill.pipelines import build
+from glotmill.pipelines.plan import mean_weights_of, refuse_infeasible
 from glotmill.pipelines.progress import State
-from glotmill.pipelines.stages.base import Job, Manifests, Written, statistics_of
-from glotmill.pipelines.stages.deduplicate import hash_workers
+from glotmill.pipelines.stages.base import Job, Manifests, Written
+from glotmill.pipelines.stages.compose import included_units
+from glotmill.pipelines.stages.training import write_training
 from glotmill.pipelines.units import fingerprint
 from glotmill.schemas.manifest import FileEntry
+from glotmill.schemas.tables import DIRECTIONS, RATES
 from glotmill.transforms import storage
-from glotmill.transforms.cluster_sizes import PATH as SIZES_PATH
+from glotmill.transforms.cluster_sizes import PATH as CLUSTER_SIZES_PATH
+from glotmill.transforms.compose import AVAILABLE_PATH
 from glotmill.transforms.directions import FOLDER as DIRECTIONS_FOLDER
-from glotmill.transforms.mix import PLAN_PATH, num_partitions, shard_path, write_shard
-from glotmill.transforms.plan import Group, available, held_out_counts, make_plan, plan_csv
-from glotmill.transforms.pseudo_documents import plan_of_pairs
+from glotmill.transforms.exact_rates import Target
+from glotmill.transforms.fit import (
+    WriteEvents,
+    WriteHistograms,
+    histograms,
+    read_look,
+    settled_rates,
+    write_brackets,
+)
+from glotmill.transforms.mix import RATES_PATH, most_epochs
+from glotmill.transforms.plan import PLAN_PATH, MixturePlan, plan_csv, plan_mixture
+from glotmill.transforms.realised import FOLDER as DRAWN_FOLDER
+from glotmill.transforms.realised import PATH as REALISED_PATH
+from glotmill.transforms.realised import merge_drawn, realised
 from glotmill.transforms.records import read_records, records_folder
 from glotmill.transforms.rehydrate import PATH as REHYDRATION_PATH
-from glotmill.transforms.rehydrate import Weights, mean_weights, rehydration
-from glotmill.transforms.split import read_thresholds
+from glotmill.transforms.rehydrate import rehydration
+from glotmill.transforms.shards import num_shards, shard_path, write_shard
+from glotmill.transforms.split import read_splitter
 from glotmill.transforms.tables import read_table, write_table
+from glotmill.transforms.token_shards import JoinDatasets, runs_of
 
 #: Raised by one whenever the stage gives other output for the same recipe and input.
-VERSION = 3
+VERSION = 4
 # What one worker reads, draws and writes in the time another takes to start.
 _TEXT_BYTES_PER_WORKER = 256 * 2**20
+# Documents at whose draws one worker looks in that time.
+_DRAWS_PER_WORKER = 20_000_000
+# Text, and tokens, of a piece of a shard: what is sorted in memory at a time.
+_PIECE_BYTES = 128 * 2**20
+# Tokens that one worker joins in the time another takes to start.
+_JOINED_PER_WORKER = 2**30
 
 
 class MixStage:
-    """Draws documents by tier and writes them shuffled into shards."""
+    """Draws documents by the plan and writes them shuffled into shards."""
 
     name: ClassVar[str] = "mix"
-    folders: ClassVar[Sequence[str]] = ("mix/statistics", DIRECTIONS_FOLDER, "shards")
+    folders: ClassVar[Sequence[str]] = (
+        "mix/statistics",
+        DRAWN_FOLDER,
+        DIRECTIONS_FOLDER,
+        "shards",
+        "tokens",
+    )
 
     def key(self, job: Job, before: str) -> str:
         """Options, and what the sources add to each row."""
         recipe = job.lock.recipe
-        parts = {"mix", "output", "seed"}
-        if any(source.category == "bitext" for source in recipe.sources):
-            parts.add("bitext")
-        options = recipe.model_dump(mode="json", include=parts)
+        options = recipe.model_dump(mode="json", include={"mix", "output", "seed"})
+        if recipe.output.tokens is not None:  # `compose` knows the tokenizer by its content
+            options["output"]["tokens"].pop("tokenizer")
         sources = [(s.name, s.category, s.domain, s.licence) for s in recipe.sources]
         return fingerprint([VERSION, before, options, sources])
 
     def work(self, job: Job, before: Manifests) -> Written:
         """Makes the plan, then the shards."""
-        output = job.lock.recipe.output.parquet
-        num_shards = num_partitions(output)
+        output = job.lock.recipe.output
+        total = num_shards(output.parquet)
         look = _Look(job.root, self.name)
-        job.progress.started(self.name, total=num_shards, unit="shards", look=look)
-        files = self._plan(job, before)
+        job.progress.started(self.name, total=total, unit="shards", look=look)
+        files, plan = self._plan(job)
+        pieces = _num_pieces(job, plan)
         num_bytes = before["ingest"].counts["text_bytes"]
-        workers = job.workers_for(len(job.lock.units), num_bytes, _TEXT_BYTES_PER_WORKER)
-        job.run(lambda p: build.mix(p, job.lock, job.root), workers)
+        ordinals = included_units(job)
+        workers = job.workers_for(len(ordinals), num_bytes, _TEXT_BYTES_PER_WORKER)
+        job.run(lambda p: build.mix(p, job.lock, job.root, ordinals, pieces), workers)
+        _join(job, before)
         files += read_records(job.root, self.name)
         there = {entry.path for entry in files}
-        for partition in range(num_shards):  # into some nothing may have been drawn
-            if shard_path(output, partition) not in there:
-                files += write_shard(job.root, output, partition, None)
+        for number in range(total):  # into some nothing may have been drawn
+            if shard_path(output.parquet, number) not in there:
+                files += write_shard(job.root, output, number, ())
+        if any(source.is_bitext for source in job.lock.recipe.sources):
+            # Also where the mixture leaves them out: no counts of pairs are not counts of none.
+            path = f"{DIRECTIONS_FOLDER}/none.parquet"
+            files.append(write_table(job.root, path, DIRECTIONS.empty_table()))
+        drawn = _drawn(job.root, files)
+        table = realised(plan.plan, drawn, job.lock.recipe.mix.count_by)
+        files.append(write_table(job.root, REALISED_PATH, table))
+        files += write_training(job.root, job.lock.recipe, files, plan.plan, drawn)
         files = sorted(files, key=lambda entry: entry.path)
         return files, {split: _rows(files, split) for split in ("train", "validation")}
 
-    def _plan(self, job: Job, before: Manifests) -> list[FileEntry]:
+    def _plan(self, job: Job) -> tuple[list[FileEntry], MixturePlan]:
+        """The plan and the exact rates, written."""
         recipe = job.lock.recipe
-        category_of = {source.name: source.category for source in recipe.sources}
-        ingested = statistics_of(job.root, "ingest", before["ingest"].files)
-        kept = ingested.filter(pc.equal(ingested.column("outcome"), "kept"))
-        removed = statistics_of(job.root, "deduplicate", before["deduplicate"].files)
-        counts = available(kept, removed, category_of)
-        wanted = held_out_counts(counts, recipe.mix)
-        thresholds = {}
-        if any(wanted.values()):
-            workers = hash_workers(job, before)
-            job.run(lambda p: build.split(p, job.lock, job.root, wanted), workers)
-            thresholds = read_thresholds(job.root)
-        files, weights = _rehydrate(job)
-        plan = plan_of_pairs(make_plan(counts, thresholds, recipe.mix, weights), recipe.bitext)
-        csv, path = plan_csv(plan), PLAN_PATH.replace(".parquet", ".csv")
+        files = _rehydrate(job)
+        plan = plan_mixture(
+            read_table(f"{job.root}/{AVAILABLE_PATH}"),
+            recipe.mix,
+            mean_weights_of(job.root, recipe.mix),
+            read_splitter(job.root).thresholds,
+        )
+        refuse_infeasible(plan, recipe.mix)
+        rates = _exact_rates(job, plan.rates)
+        csv, path = plan_csv(plan.plan), PLAN_PATH.replace(".parquet", ".csv")
         sha256 = storage.write_atomically(f"{job.root}/{path}", csv)
-        return [
-            *files,
-            write_table(job.root, PLAN_PATH, plan),
-            FileEntry(path=path, num_rows=plan.num_rows, num_bytes=len(csv), sha256=sha256),
+        num_rows = plan.plan.num_rows
+        files += [
+            write_table(job.root, PLAN_PATH, plan.plan),
+            write_table(job.root, RATES_PATH, rates),
+            FileEntry(path=path, num_rows=num_rows, num_bytes=len(csv), sha256=sha256),
         ]
+        return files, plan
 
 
-def _rehydrate(job: Job) -> tuple[list[FileEntry], dict[Group, float]]:
-    """Writes the weights by size of cluster; gives the mean of each category and label."""
+def _rehydrate(job: Job) -> list[FileEntry]:
+    """Writes the weights by size of cluster."""
     storage.delete([f"{job.root}/{REHYDRATION_PATH}"])
     mix = job.lock.recipe.mix
     if mix.rehydrate is None:
-        return [], {}
-    sizes = read_table(f"{job.root}/{SIZES_PATH}")
-    table = rehydration(mix.rehydrate, sizes, mix.exclude)
-    weights = mean_weights(sizes, Weights.read(table), f"num_{mix.count_by}")
-    return [write_table(job.root, REHYDRATION_PATH, table)], weights
+        return []
+    sizes = read_table(f"{job.root}/{CLUSTER_SIZES_PATH}")
+    return [write_table(job.root, REHYDRATION_PATH, rehydration(mix.rehydrate, sizes, mix.exclude))]
+
+
+def _exact_rates(job: Job, rates: pa.Table) -> pa.Table:
+    """The rates at which what is drawn meets its targets; looks at all documents twice."""
+    rows = rates.to_pylist()
+    targets = {
+        (row["category"], row["label"], row["domain"]): Target(row["target"], most_epochs(row))
+        for row in rows
+    }
+    column = job.lock.recipe.mix.counted
+    ordinals = included_units(job)
+    available = read_table(f"{job.root}/{AVAILABLE_PATH}", ["num_documents"])
+    num_documents = sum(available.column("num_documents").to_pylist())
+    look = (ordinals, num_documents, _DRAWS_PER_WORKER)
+    job.each_unit(WriteHistograms(job.root, column), *look)
+    found = histograms(read_look(job.root, "histogram"))
+    write_brackets(job.root, targets, found)
+    job.each_unit(WriteEvents(job.root, column), *look)
+    settled = settled_rates(targets, found, read_look(job.root, "events"))
+    for row in rows:
+        row["rate"], row["realised"] = settled[row["category"], row["label"], row["domain"]]
+    return pa.Table.from_pylist(rows, schema=RATES)
+
+
+def _num_pieces(job: Job, plan: MixturePlan) -> int:
+    """Pieces of a shard, so that one of them fits into memory with all that sorting it takes."""
+    output = job.lock.recipe.output
+    width = 0 if output.tokens is None else 4
+    num_bytes = sum(
+        row["epochs"] * (row["num_bytes"] + width * (row["num_tokens"] or 0))
+        for row in plan.plan.to_pylist()
+    )
+    return max(1, math.ceil(num_bytes / output.parquet.shards / _PIECE_BYTES))
+
+
+def _join(job: Job, before: Manifests) -> None:
+    """Joins what the shards left of each dataset in Megatron's format."""
+    tokens = job.lock.recipe.output.tokens
+    if tokens is None or "megatron" not in tokens.formats:
+        return
+    names = sorted(runs_of(job.root))
+    work = JoinDatasets(job.root, names)
+    job.each_unit(work, range(len(names)), before["compose"].counts["tokens"], _JOINED_PER_WORKER)
+
+
+def _drawn(root: str, files: Sequence[FileEntry]) -> pa.Table:
+    """Sums over the rows of all shards."""
+    paths = [file.path for file in files if file.path.startswith(f"{DRAWN_FOLDER}/")]
+    return merge_drawn(read_table(f"{root}/{path}") for path in paths)
 
 
 def _rows(files: Sequence[FileEntry], split: str) -> int:

@@ -210,7 +210,7 @@ def test_the_distributed_form_gives_the_same_removals(
     asked = []
     monkeypatch.setattr(deduplicate, "fits_one_worker", lambda edges: bool(asked.append(edges)))
     manifests, events = run(corpus / "recipe.yaml", root)
-    assert events.skipped_stages == ["ingest", "mix", "report"]
+    assert events.skipped_stages == ["ingest", "compose", "mix", "report"]
     assert asked == [manifests["ingest"].counts["kept"]]
     assert removal_digests(manifests) == removal_digests(finished[1])
     assert not (root / "temporary" / "deduplicate").exists()
@@ -233,7 +233,7 @@ def test_what_is_done_is_skipped_and_what_is_asked_anew_is_not(
     root = tmp_path / "out"
     shutil.copytree(finished[0], root)
     _, events = run(corpus / "recipe.yaml", root)
-    assert events.skipped_stages == ["ingest", "deduplicate", "mix", "report"]
+    assert events.skipped_stages == ["ingest", "deduplicate", "compose", "mix", "report"]
     recipe = corpus / "stricter.yaml"
     recipe.write_text("extends: recipe.yaml\ndeduplicate: {near: {min_similarity: 1}}\n")
     manifests, events = run(recipe, root)

@@ -201,7 +201,7 @@ def test_second_run_does_nothing(
         raise AssertionError("nothing was to be run")
 
     manifests, events = run(corpus / "recipe.yaml", root, engine=no_engine)
-    assert events.skipped_stages == ["ingest", "deduplicate", "mix", "report"]
+    assert events.skipped_stages == ["ingest", "deduplicate", "compose", "mix", "report"]
     assert digests(manifests) == digests(finished[1])
     del before[root / "units.parquet"]  # written in every run, as it holds domains and licences
     assert all(path.stat().st_mtime_ns == mtime for path, mtime in before.items())
@@ -215,7 +215,7 @@ def test_changed_mix_reruns_mix_and_report_alone(
     recipe = corpus / "fewer-shards.yaml"
     recipe.write_text("extends: recipe.yaml\noutput: {parquet: {shards: 2}}\n")
     manifests, events = run(recipe, root)
-    assert events.skipped_stages == ["ingest", "deduplicate"]
+    assert events.skipped_stages == ["ingest", "deduplicate", "compose"]
     names = sorted(path.name for path in (root / "shards").iterdir())
     assert names == [
         "train-00000-of-00002.parquet",

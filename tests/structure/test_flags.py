@@ -7,9 +7,16 @@ from glotmill.pipelines.cli import app
 FLAGS = {
     "init": {"folder"},
     "check": {"recipe"},
+    "plan": {"recipe", "--out", "--counts"},
     "run": {"recipe", "--out", "--workers"},
     "report": {"out", "--rebuild"},
-    "inspect": {"out", "--label", "--reason", "--source", "--limit"},
+    "diff": {"before", "after", "--page"},
+    "inspect": {
+        *("out", "--label", "--reason", "--source", "--sort", "--match", "--kept", "--limit"),
+    },
+    "trace": {
+        *("out", "--token", "--sequence", "--id", "--url", "--hash", "--text", "--limit", "--json"),
+    },
     "schema": set(),
     "near bands": {"--similarity", "--permutations"},
     "lid thresholds": {"out"},

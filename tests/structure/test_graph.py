@@ -9,12 +9,17 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from glotmill.pipelines import build
 from glotmill.schemas.lock import Lock, Unit
 from glotmill.schemas.recipe import Deduplicate, Near, Recipe
+from glotmill.transforms.compose import ComposeUnits
+from glotmill.transforms.split import SplitRule
 
 RECIPE = Recipe.model_validate(
     {"glotmill": 1, "name": "graph", "sources": [{"name": "a", "path": "a.txt"}]}
 )
 
-STAGES = ["ingest", "exact", "none", "sketch", "jaccard", "shadows", "split", "mix"]
+STAGES = [
+    *("ingest", "exact", "none", "sketch", "jaccard", "shadows"),
+    *("split", "held_out", "leaks", "compose", "mix"),
+]
 
 
 def lock_of(num_units: int) -> Lock:
@@ -46,8 +51,13 @@ def build_stage(stage: str, lock: Lock, num_labels: int = 3) -> beam.Pipeline:
         "shadows": lambda: build.count_shadows(
             pipeline, Deduplicate(near=Near()), "out", ordinals, 2
         ),
-        "split": lambda: build.split(pipeline, lock, "out", wanted),
-        "mix": lambda: build.mix(pipeline, lock, "out"),
+        "split": lambda: build.split(pipeline, lock, "out", wanted, SplitRule(1)),
+        "held_out": lambda: build.held_out(pipeline, lock, "out"),
+        "leaks": lambda: build.leaks(pipeline, lock, "out"),
+        "compose": lambda: build.each_unit(
+            pipeline, ComposeUnits("out", "{}", None, 1), ordinals
+        ),
+        "mix": lambda: build.mix(pipeline, lock, "out", ordinals, 3),
     }
     stages[stage]()
     return pipeline

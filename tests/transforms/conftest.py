@@ -11,13 +11,20 @@ from pathlib import Path
 
 import apache_beam as beam
 import numpy as np
+import pyarrow as pa
 import pytest
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
+from glotmill.pipelines.engine import run_locally
+from glotmill.pipelines.stages.base import Job, run_stage
+from glotmill.pipelines.stages.compose import ComposeStage
+from glotmill.pipelines.stages.deduplicate import DeduplicateStage
+from glotmill.pipelines.stages.mix import MixStage
 from glotmill.schemas.lock import Lock, Unit, UnitSlice
 from glotmill.schemas.manifest import MANIFEST, SUCCESS, Manifest, UnitRecord, dump_manifest
 from glotmill.schemas.recipe import Recipe
 from glotmill.transforms.ingest import UnitIngester
+from glotmill.transforms.tables import read_table
 from glotmill.transforms.unit_index import UnitIndex, write_index
 
 
@@ -37,13 +44,61 @@ class Corpus:
         with beam.Pipeline(runner=FnApiRunner()) as pipeline:
             _ = pipeline | beam.Create(range(len(self.lock.units)), reshuffle=False) | transform
 
-    def complete(self, stage: str, entries=()) -> None:
+    def complete(self, stage: str, entries=(), **counts: int) -> Manifest:
         """Marks a stage as done with the files given."""
-        manifest = Manifest(stage=stage, key="k", glotmill="0", files=tuple(entries), counts={})
+        files = tuple(entries)
+        manifest = Manifest(stage=stage, key="k", glotmill="0", files=files, counts=counts)
         folder = Path(self.root) / stage
         folder.mkdir(exist_ok=True)
         (folder / MANIFEST).write_bytes(dump_manifest(manifest))
         (folder / SUCCESS).touch()
+        return manifest
+
+    def mix(self) -> dict[str, Manifest]:
+        """Runs the stages from deduplication to the shards; gives their manifests."""
+        return run_stages(self)
+
+    def rows(self, split: str) -> list[pa.Table]:
+        """The shards of a split."""
+        files = sorted((Path(self.root) / "shards").glob(f"{split}-*.parquet"))
+        return [read_table(str(file)) for file in files]
+
+
+class Silent:
+    """Shows no progress."""
+
+    def skipped(self, name):
+        pass
+
+    def started(self, name, *, total, unit, look=None):
+        if look is not None:
+            look()
+
+    def finished(self, name):
+        pass
+
+
+def run_stages(corpus: Corpus) -> dict[str, Manifest]:
+    """Runs the stages from deduplication to the shards; gives their manifests."""
+    entries = [entry for record in corpus.records for entry in record.files]
+    num_bytes = sum(record.num_text_bytes for record in corpus.records)
+    kept = sum(record.num_kept for record in corpus.records)
+    manifests = {"ingest": corpus.complete("ingest", entries, text_bytes=num_bytes, kept=kept)}
+    job = Job(corpus.lock, corpus.root, run_locally, 1, Silent())
+    for stage in (DeduplicateStage(), ComposeStage(), MixStage()):
+        manifests[stage.name] = run_stage(stage, job, stage.name, manifests)
+    return manifests
+
+
+@pytest.fixture
+def corpus_of():
+    """Takes an output directory, a lock and its units' records for a corpus."""
+
+    def make(root, lock, records):
+        write_index(root, lock, records)
+        return Corpus(root, lock, tuple(records))
+
+    return make
 
 
 @pytest.fixture

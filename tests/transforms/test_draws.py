@@ -3,22 +3,20 @@
 import math
 from collections import Counter
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glotmill.transforms.draws import (
     DRAWS,
-    num_copies,
     order_draw,
     partition_of,
+    sample_draw,
     split_draw,
 )
 
 HASHES = [number.to_bytes(16, "little") for number in range(4_000)]
 SEEDS = st.integers(0, 2**63 - 1)
 CONTENT = st.binary(min_size=16, max_size=16)
-RATES = st.floats(0, 1000)
 
 
 def within(observed, expected, trials):
@@ -34,35 +32,14 @@ def test_draws_are_signed_integers_of_64_bits(seed, content, copy):
     assert 0 <= order_draw(seed, content, copy) < DRAWS
 
 
-@settings(deadline=None)
-@given(SEEDS, CONTENT, RATES, RATES)
-def test_what_is_drawn_at_one_rate_is_drawn_at_every_higher_one(seed, content, one, other):
-    low, high = sorted((one, other))
-    assert num_copies(seed, content, low) <= num_copies(seed, content, high)
-
-
-@settings(deadline=None)
-@given(SEEDS, CONTENT, RATES)
-def test_copies_are_the_rate_rounded_down_or_up(seed, content, rate):
-    assert math.floor(rate) <= num_copies(seed, content, rate) <= math.ceil(rate)
-
-
-@pytest.mark.parametrize("seed", [0, 42])
-@pytest.mark.parametrize("rate", [0.01, 0.25, 0.5, 0.99, 1.5, 2.75])
-def test_the_rate_is_met_on_average(seed, rate):
-    drawn = sum(num_copies(seed, content, rate) for content in HASHES)
-    whole = int(rate) * len(HASHES)
-    assert within(drawn - whole, (rate - int(rate)) * len(HASHES), len(HASHES))
-
-
 def test_seeds_draw_independently():
-    one, other = ({h for h in HASHES if num_copies(seed, h, 0.5)} for seed in (1, 2))
+    one, other = ({h for h in HASHES if sample_draw(seed, h) < DRAWS // 2} for seed in (1, 2))
     assert within(len(one & other), len(HASHES) / 4, len(HASHES))
 
 
 def test_what_is_held_out_tells_nothing_of_what_is_drawn_or_where_it_stands():
     held_out = [h for h in HASHES if split_draw(7, h) < DRAWS // 2]
-    drawn = sum(num_copies(7, h, 0.5) for h in held_out)
+    drawn = sum(sample_draw(7, h) < DRAWS // 2 for h in held_out)
     assert within(drawn, len(held_out) / 2, len(held_out))
     early = sum(order_draw(7, h, 0) < DRAWS // 2 for h in held_out)
     assert within(early, len(held_out) / 2, len(held_out))

@@ -12,35 +12,31 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glotmill.schemas import recipe
-from glotmill.schemas.tables import CORPUS, PLAN, STATISTICS
-from glotmill.transforms.deduplicate import RemoveDuplicates
-from glotmill.transforms.draws import num_copies, order_draw, partition_of, split_draw
-from glotmill.transforms.mix import (
-    PLAN_PATH,
-    Drawer,
-    WriteShards,
-    cut_by_bytes,
-    num_partitions,
-    shard_path,
-    write_shard,
-)
-from glotmill.transforms.plan import available, held_out_counts, make_plan
-from glotmill.transforms.records import read_records
-from glotmill.transforms.split import FindThresholds, read_thresholds
-from glotmill.transforms.tables import read_table, write_table
+from glotmill.schemas.tables import CORPUS, STATISTICS
+from glotmill.transforms.batches import cut_by_bytes
+from glotmill.transforms.draws import DRAWS, order_draw, partition_of, sample_draw
+from glotmill.transforms.exact_rates import num_copies
+from glotmill.transforms.mix import Drawer, Shuffle
+from glotmill.transforms.plan import PLAN_PATH
+from glotmill.transforms.rehydrate import Weights
+from glotmill.transforms.shards import num_shards, shard_path, write_shard
+from glotmill.transforms.tables import read_table
 
-OUTPUT = recipe.ParquetOutput(shards=3, validation_shards=2)
+PARQUET_OUTPUT = recipe.ParquetOutput(shards=3, validation_shards=2)
 HASHES = [number.to_bytes(16, "little") for number in range(300)]
 
 
-def plan(**groups):
-    """A plan of labels (category monolingual) to (rate, threshold)."""
-    rows = []
-    for label, (rate, threshold) in groups.items():
-        row = {f.name: "" if pa.types.is_string(f.type) else 0 for f in PLAN}
-        row |= {"category": "monolingual", "label": label, "rate": rate}
-        rows.append(row | {"validation_threshold": threshold})
-    return pa.Table.from_pylist(rows, schema=PLAN)
+def rows_of(seed, labels, hashes, held_out=None, sizes=None):
+    """What was composed of some documents."""
+    return pa.table(
+        {
+            "label": labels,
+            "content_hash": pa.array(hashes, pa.binary(16)),
+            "held_out": pa.array(held_out or [False] * len(labels), pa.bool_()),
+            "draw": pa.array([sample_draw(seed, each) for each in hashes], pa.int64()),
+            "cluster_size": pa.array(sizes or [1] * len(labels), pa.int64()),
+        }
+    )
 
 
 def drawn(found):
@@ -49,31 +45,58 @@ def drawn(found):
 
 
 @settings(deadline=None)
-@given(st.floats(0, 5), st.integers(-1, 2**63 - 1), st.integers(0, 2**63 - 1))
-def test_each_document_has_its_copies_in_the_place_of_its_hash(rate, threshold, seed):
-    drawer = Drawer(plan(a=(rate, threshold)), OUTPUT, seed)
+@given(
+    st.floats(0, 5),
+    st.floats(0.5, 4) | st.just(np.inf),
+    st.lists(st.booleans(), min_size=300, max_size=300),
+    st.integers(0, 2**63 - 1),
+    st.sampled_from([1, 4]),
+)
+def test_each_document_has_its_copies_in_the_place_of_its_hash(rate, most, outs, seed, pieces):
+    drawer = Drawer({("book", "a", "d"): (rate, most)}, Shuffle(3, 2, pieces), seed)
     expected = []
-    for row, content in enumerate(HASHES):
-        if split_draw(seed, content) <= threshold:
-            order = order_draw(seed, content, 0)
-            expected.append((row, 0, order, 3 + partition_of(order, 2)))
-            continue
-        for copy in range(num_copies(seed, content, rate)):
+    for row, (content, out) in enumerate(zip(HASHES, outs, strict=True)):
+        draw = np.array([sample_draw(seed, content) / DRAWS])
+        copies = 1 if out else int(num_copies(draw, np.ones(1), rate, most)[0])
+        for copy in range(copies):
             order = order_draw(seed, content, copy)
-            expected.append((row, copy, order, partition_of(order, 3)))
-    assert drawn(drawer.draw("monolingual", ["a"] * 300, HASHES, [1] * 300)) == expected
+            shard = 3 * pieces + partition_of(order, 2 * pieces)
+            expected.append((row, copy, order, shard if out else partition_of(order, 3 * pieces)))
+    found = drawer.draw("book", "d", rows_of(seed, ["a"] * 300, HASHES, outs))
+    assert drawn(found) == expected
 
 
-def test_what_the_plan_does_not_name_is_not_drawn():
-    drawer = Drawer(plan(a=(1.0, -1), b=(0.0, -1)), OUTPUT, 42)
-    labels, sizes = ["a", "b", "c"], [1, 1, 1]
-    assert [row for row, *_ in drawn(drawer.draw("monolingual", labels, HASHES[:3], sizes))] == [0]
-    assert drawn(drawer.draw("book", labels, HASHES[:3], sizes)) == []
-    assert drawn(drawer.draw("monolingual", [], [], [])) == []
+def test_what_has_no_rate_is_not_drawn():
+    rates = {("monolingual", "a", ""): (1.0, np.inf), ("monolingual", "b", ""): (0.0, np.inf)}
+    drawer = Drawer(rates, Shuffle(3, 2), 42)
+    rows = rows_of(42, ["a", "b", "c"], HASHES[:3])
+    assert [row for row, *_ in drawn(drawer.draw("monolingual", "", rows))] == [0]
+    assert drawn(drawer.draw("book", "", rows)) == []
+    assert drawn(drawer.draw("monolingual", "news", rows)) == []
+    assert drawn(drawer.draw("monolingual", "", rows_of(42, [], []))) == []
+
+
+def test_what_is_held_out_of_a_label_that_is_not_drawn_is_for_validation_all_the_same():
+    for rates in ({("monolingual", "a", ""): (0.0, np.inf)}, {}):
+        drawer = Drawer(rates, Shuffle(3, 2), 42)
+        rows = rows_of(42, ["a", "a"], HASHES[:2], [True, False])
+        assert [row for row, *_ in drawn(drawer.draw("monolingual", "", rows))] == [0]
+
+
+def test_weights_go_by_the_size_of_the_cluster():
+    drawer = Drawer({("m", "a", ""): (1.0, np.inf)}, Shuffle(3, 2), 42, Weights({"": {2: 3.0}}))
+    found = drawer.draw("m", "", rows_of(42, ["a"] * 3, HASHES[:3], sizes=[1, 2, 5]))
+    assert Counter(found["row"].tolist()) == {0: 1, 1: 3, 2: 3}
+
+
+@given(st.integers(0, DRAWS - 1), st.booleans(), st.integers(1, 50))
+def test_pieces_of_a_shard_are_ranges_of_its_order(order, held_out, pieces):
+    whole = Shuffle(3, 2).piece_of(order, held_out)
+    assert Shuffle(3, 2, pieces).piece_of(order, held_out) // pieces == whole
 
 
 def test_paths_of_shards():
-    assert [shard_path(OUTPUT, n) for n in range(num_partitions(OUTPUT))] == [
+    assert [shard_path(PARQUET_OUTPUT, n) for n in range(num_shards(PARQUET_OUTPUT))] == [
         "shards/train-00000-of-00003.parquet",
         "shards/train-00001-of-00003.parquet",
         "shards/train-00002-of-00003.parquet",
@@ -83,8 +106,8 @@ def test_paths_of_shards():
 
 
 def test_a_shard_into_which_nothing_was_drawn(tmp_path):
-    (entry,) = write_shard(str(tmp_path), OUTPUT, 4, None)
-    assert entry.path == shard_path(OUTPUT, 4)
+    (entry,) = write_shard(str(tmp_path), recipe.Output(parquet=PARQUET_OUTPUT), 4, ())
+    assert entry.path == shard_path(PARQUET_OUTPUT, 4)
     assert read_table(f"{tmp_path}/{entry.path}").equals(CORPUS.empty_table())
 
 
@@ -94,30 +117,13 @@ def statistics(corpus, entries):
 
 
 def mix(corpus):
-    """Deduplication, plan and shards, as a run makes them; gives plan and entries."""
-    options, seed = corpus.lock.recipe.mix, corpus.lock.recipe.seed
-    output = corpus.lock.recipe.output.parquet
-    corpus.run(RemoveDuplicates(corpus.root, corpus.lock.recipe.deduplicate, {}))
-    removals = read_records(corpus.root, "deduplicate")
-    corpus.complete("deduplicate", removals)
-    kept = statistics(corpus, [file for record in corpus.records for file in record.files])
-    kept = kept.filter(pc.equal(kept["outcome"], "kept"))
-    categories = {source.name: source.category for source in corpus.lock.recipe.sources}
-    counts = available(kept, statistics(corpus, removals), categories)
-    wanted = held_out_counts(counts, options)
-    thresholds = {}
-    if any(wanted.values()):
-        corpus.run(FindThresholds(corpus.root, wanted, seed))
-        thresholds = read_thresholds(corpus.root)
-    made = make_plan(counts, thresholds, options)
-    write_table(corpus.root, PLAN_PATH, made)
-    corpus.run(WriteShards(corpus.root, output, seed))
-    return made, read_records(corpus.root, "mix")
+    """Plan and shards, as a run makes them; gives the plan and what the stage wrote."""
+    entries = corpus.mix()["mix"].files
+    return read_table(f"{corpus.root}/{PLAN_PATH}"), entries
 
 
 def shards(corpus, split):
-    files = sorted((Path(corpus.root) / "shards").glob(f"{split}-*.parquet"))
-    return [read_table(str(file)) for file in files]
+    return corpus.rows(split)
 
 
 UNITS = [
@@ -257,15 +263,53 @@ def test_the_same_corpus_gives_the_same_bytes(make_corpus, monkeypatch):
 
 
 def test_a_source_that_is_added_neither_redraws_nor_reshuffles(make_corpus):
+    """Of its own label the rate moves a little, so that what is drawn meets the plan."""
     uniform = {"tiers": [{"name": "a", "at_least": 0, "rate": 0.5}], "validation": {"share": 0}}
+    french, books = UNITS[1][:60], UNITS[2]
     texts = []
-    for units in (UNITS[:1], [UNITS[2], *UNITS[:1]]):
+    for units in (UNITS[:1], [french, *UNITS[:1]], [books, *UNITS[:1]]):
         corpus = make_corpus(units, mix=uniform, output=PARQUET)
         mix(corpus)
-        texts.append([table["text"].to_pylist() for table in shards(corpus, "train")])
-    old = [[text for text in shard if not text.startswith("a book")] for shard in texts[1]]
-    assert old == texts[0]
-    assert 50 < sum(map(len, old)) < 150
+        tables = [table["text"].to_pylist() for table in shards(corpus, "train")]
+        texts.append([[t for t in table if t.startswith("an english")] for table in tables])
+    alone, beside_french, beside_books = texts
+    assert alone == beside_french
+    assert 50 < sum(map(len, alone)) < 150
+    for one, other in zip(alone, beside_books, strict=True):
+        both = [text for text in one if text in other]
+        assert both == [text for text in other if text in one]
+        assert len(both) >= max(len(one), len(other)) - 10
+
+
+def test_a_larger_mixture_holds_the_smaller_one(make_corpus):
+    drawn_texts = []
+    for budget in (300, 700, 2_000):
+        options = {"strategy": "temperature", "budget": budget, "validation": {"share": 0}}
+        corpus = make_corpus(UNITS, SOURCES, mix=options, output=PARQUET)
+        mix(corpus)
+        rows = [row for table in shards(corpus, "train") for row in table.to_pylist()]
+        drawn_texts.append(Counter((row["label"], row["category"], row["text"]) for row in rows))
+        most = max(row["num_words"] for row in rows)
+        assert abs(sum(row["num_words"] for row in rows) - budget) <= 3 * most
+    assert drawn_texts[0] < drawn_texts[1] < drawn_texts[2]
+
+
+def test_pieces_of_shards_make_no_difference(make_corpus, monkeypatch):
+    corpora = [make_corpus(UNITS, SOURCES, mix=MIX, output=PARQUET) for _ in range(2)]
+    mix(corpora[0])
+    monkeypatch.setattr("glotmill.pipelines.stages.mix._PIECE_BYTES", 500)
+    mix(corpora[1])
+    assert digests(corpora[0]) == digests(corpora[1])
+
+
+def test_looks_on_the_engine_give_the_same_rates(make_corpus, monkeypatch):
+    corpora = [make_corpus(UNITS, SOURCES, mix=MIX, output=PARQUET) for _ in range(2)]
+    mix(corpora[0])
+    monkeypatch.setattr("glotmill.pipelines.stages.base._SHARE_WORTH_AN_ENGINE", 0)
+    mix(corpora[1])
+    assert digests(corpora[0]) == digests(corpora[1])
+    rates = [read_table(f"{corpus.root}/mix/rates.parquet") for corpus in corpora]
+    assert rates[0].equals(rates[1])
 
 
 @given(st.lists(st.integers(0, 40)), st.integers(1, 50))
@@ -280,10 +324,9 @@ def test_parts_of_a_draw_make_no_difference(tmp_path, monkeypatch):
     """However finely drawn copies are cut, the shards are the same."""
     digests = []
     for part_bytes in (1, 10_000, 2**30):
-        monkeypatch.setattr("glotmill.transforms.mix._PART_BYTES", part_bytes)
-        output = recipe.ParquetOutput(shards=1, row_group_rows=7)
-        rows = corpus_rows(50)
-        digests.append(write_shard(str(tmp_path), output, 0, rows)[0].sha256)
+        monkeypatch.setattr("glotmill.transforms.shards._PART_BYTES", part_bytes)
+        output = recipe.Output(parquet=recipe.ParquetOutput(shards=1, row_group_rows=7))
+        digests.append(write_shard(str(tmp_path), output, 0, [corpus_rows(50)])[0].sha256)
     assert len(set(digests)) == 1
 
 
@@ -312,5 +355,6 @@ def test_a_shard_of_more_text_than_one_string_array_holds(tmp_path):
     piece = corpus_rows(60, "a" * 2**20)
     table = pa.concat_tables([piece] * 36)
     assert pc.sum(table.column("num_bytes")).as_py() > 2**31
-    entry = write_shard(str(tmp_path), recipe.ParquetOutput(shards=1), 0, table)[0]
+    output = recipe.Output(parquet=recipe.ParquetOutput(shards=1))
+    entry = write_shard(str(tmp_path), output, 0, [table])[0]
     assert entry.num_rows == table.num_rows

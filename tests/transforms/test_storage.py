@@ -266,7 +266,7 @@ def test_remote_delete_is_repeatable(remote):
 
 
 def test_remote_checksum_names_the_scheme(remote):
-    assert storage.checksum("gs://bucket/a") == "gs:md5-of-it"
+    assert storage.checksum("hdfs://host/a") == "hdfs:md5-of-it"
 
 
 def test_temporaries_of_a_killed_process_are_deleted(tmp_path):

@@ -1,0 +1,171 @@
+"""What the stage `mix` leaves for training frameworks beside the tokens: files that name them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Literal
+
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from glotmill.schemas.curriculum import Stage
+from glotmill.schemas.manifest import FileEntry
+from glotmill.schemas.output import TokenOutput
+from glotmill.schemas.recipe import Recipe
+from glotmill.schemas.training import (
+    TokenizerFile,
+    Training,
+    TrainingDataset,
+    TrainingLabel,
+    TrainingStage,
+)
+from glotmill.transforms import storage
+from glotmill.transforms.tables import read_table
+from glotmill.transforms.token_shards import MEGATRON, dataset_name, dataset_prefix, documents_path
+from glotmill.transforms.tokenize import TextTokenizer
+from glotmill.transforms.training_files import token_shares, write_training_files
+
+Split = Literal["train", "validation"]
+
+_FOLDER = "tokens/tokenizer"
+# What each kind of file is called where the libraries look for it.
+_FILE_NAMES = {
+    "huggingface": "tokenizer.json",
+    "sentencepiece": "tokenizer.model",
+    "tiktoken": "tokenizer.model",
+}
+
+
+def write_training(
+    root: str, recipe: Recipe, files: Sequence[FileEntry], plan: pa.Table, drawn: pa.Table
+) -> list[FileEntry]:
+    """Writes the tokenizer and the files that frameworks are started with.
+
+    Args:
+        root: the output directory.
+        recipe: that is run.
+        files: of the stage, those of the datasets among them.
+        plan: in the schema PLAN.
+        drawn: sums of the shards, in the schema DRAWN_SUMS.
+
+    Returns:
+        The files written; none where there is no dataset to train on.
+    """
+    options = recipe.output.tokens
+    if options is None:
+        return []
+    copied, tokenizer = _write_tokenizer(root, options)
+    train = _datasets(root, "train", files)
+    datasets = [*train, *_datasets(root, "validation", files)]
+    if not train:
+        return copied
+    training = Training(
+        glotmill=1,
+        name=recipe.name,
+        tokenizer=tokenizer,
+        dtype=TextTokenizer(options).dtype.name,
+        datasets=datasets,
+        labels=list(_labels(plan, drawn)),
+        stages=_stages(train, recipe.mix.stages),
+    )
+    length = options.sequence_length
+    return [*copied, *write_training_files(root, training, sequence_length=length)]
+
+
+def _write_tokenizer(root: str, options: TokenOutput) -> tuple[list[FileEntry], TokenizerFile]:
+    """Copies the tokenizer beside the tokens, so that they can be read wherever they go."""
+    from glotmill.transforms.tokenizers.load import read_content
+
+    text_tokenizer = TextTokenizer(options)
+    tokenizer = text_tokenizer.tokenizer
+    path = f"{_FOLDER}/{_FILE_NAMES[tokenizer.kind]}"
+    contents = {path: read_content(options.tokenizer)}
+    if tokenizer.kind == "huggingface":
+        ends = {"eos_token": text_tokenizer.eos_id, "bos_token": text_tokenizer.bos_id}
+        config = {"tokenizer_class": "PreTrainedTokenizerFast"}
+        config |= {name: tokenizer.decode([id_]) for name, id_ in ends.items() if id_ is not None}
+        contents[f"{_FOLDER}/tokenizer_config.json"] = orjson.dumps(
+            config, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
+        )
+    entries = [_written(root, name, content) for name, content in contents.items()]
+    described = TokenizerFile(
+        kind=tokenizer.kind,
+        path=path,
+        sha256=tokenizer.sha256,
+        vocab_size=tokenizer.vocab_size,
+        eos_id=text_tokenizer.eos_id if options.append_eos else tokenizer.eos_id,
+        bos_id=text_tokenizer.bos_id if options.prepend_bos else tokenizer.bos_id,
+        pad_id=tokenizer.pad_id,
+    )
+    return entries, described
+
+
+def _written(root: str, path: str, content: bytes) -> FileEntry:
+    sha256 = storage.write_atomically(f"{root}/{path}", content)
+    return FileEntry(path=path, num_rows=0, num_bytes=len(content), sha256=sha256)
+
+
+def _datasets(root: str, split: Split, files: Iterable[FileEntry]) -> list[TrainingDataset]:
+    """The datasets of a split, each weighted by its tokens."""
+    suffix = ".documents.parquet"
+    prefix = f"{MEGATRON}/{split}-"
+    paths = [f.path for f in files if f.path.startswith(prefix) and f.path.endswith(suffix)]
+    found = []
+    for path in sorted(paths):
+        columns = read_table(f"{root}/{path}", ["category", "tier", "num_tokens"])
+        found.append((path.removeprefix(f"{MEGATRON}/").removesuffix(suffix), columns))
+    num_tokens = [int(pc.sum(columns.column("num_tokens")).as_py()) for _, columns in found]
+    return [
+        TrainingDataset(
+            name=name,
+            split=split,
+            category=columns.column("category")[0].as_py(),
+            tier=_only(columns.column("tier")),
+            prefix=dataset_prefix(name),
+            documents=documents_path(name),
+            num_documents=columns.num_rows,
+            num_tokens=count,
+            weight=weight,
+        )
+        for (name, columns), count, weight in zip(
+            found, num_tokens, token_shares(num_tokens), strict=True
+        )
+    ]
+
+
+def _stages(datasets: Sequence[TrainingDataset], stages: Sequence[Stage]) -> list[TrainingStage]:
+    """The stages that anything was drawn for, each with the datasets that are its own."""
+    total = sum(dataset.num_tokens for dataset in datasets)
+    found = []
+    for stage in stages:
+        own = [d for d in datasets if d.name.startswith(f"{dataset_name('train', stage.name)}-")]
+        if own:
+            share = sum(dataset.num_tokens for dataset in own) / total
+            weights = {dataset.name: float(dataset.num_tokens) for dataset in own}
+            found.append(TrainingStage(name=stage.name, share_of_tokens=share, weights=weights))
+    return found
+
+
+def _only(column: pa.ChunkedArray) -> str | None:
+    """The value of a column that has one value throughout."""
+    values = column.unique().to_pylist()
+    return values[0] if len(values) == 1 else None
+
+
+def _labels(plan: pa.Table, drawn: pa.Table) -> Iterator[TrainingLabel]:
+    sums: dict[tuple[str, str, str], list[int]] = {}
+    names = ["split", "category", "label", "num_tokens", "num_bytes"]
+    for split, category, label, num_tokens, num_bytes in zip(
+        *(drawn.column(name).to_pylist() for name in names), strict=True
+    ):
+        of_label = sums.setdefault((split, category, label), [0, 0])
+        of_label[0] += num_tokens
+        of_label[1] += num_bytes
+    for row in plan.select(["category", "label", "tier"]).to_pylist():
+        group = (row["category"], row["label"])
+        num_tokens, num_bytes = sums.get(("train", *group), (0, 0))
+        held_out, _ = sums.get(("validation", *group), (0, 0))
+        yield TrainingLabel(
+            **row, num_tokens=num_tokens, num_bytes=num_bytes, num_validation_tokens=held_out
+        )
