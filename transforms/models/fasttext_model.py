@@ -12,6 +12,7 @@ import fasttext
 
 from glotmill.language_registry import model_labels
 from glotmill.transforms import storage
+from glotmill.transforms.hub import HubError, fetched_from_hub
 from glotmill.transforms.models.fasttext_file import has_magic, is_whole
 
 BUILTIN = "builtin"
@@ -106,6 +107,13 @@ def _local(location: str) -> Iterator[str]:
         yield location
 
 
+def _from_hub(location: str) -> str:
+    try:
+        return fetched_from_hub(location)
+    except HubError as error:
+        raise ModelError(str(error)) from None
+
+
 def _fetched(location: str, path: str) -> str:
     try:
         with storage.open_input(location) as source, open(path, "wb") as target:
@@ -114,21 +122,3 @@ def _fetched(location: str, path: str) -> str:
     except Exception as error:  # each file system has its own kinds of failure
         raise ModelError(f"model {location} cannot be read: {error}") from None
     return path
-
-
-def _from_hub(location: str) -> str:
-    owner, _, rest = location.removeprefix("hf://").partition("/")
-    name, _, file = rest.partition("/")
-    if not (owner and name and file):
-        raise ModelError(
-            f"{location}: write hf://owner/name/file, such as hf://cis-lmu/glotlid/model_v3.bin"
-        )
-    try:
-        from huggingface_hub import hf_hub_download
-        from huggingface_hub.errors import HfHubHTTPError
-    except ImportError:
-        raise ModelError(f"{location} needs the extra: pip install 'glotmill[hub]'") from None
-    try:
-        return str(hf_hub_download(f"{owner}/{name}", file))
-    except (OSError, HfHubHTTPError, ValueError) as error:
-        raise ModelError(f"model {location} cannot be fetched: {error}") from None
