@@ -1,0 +1,122 @@
+"""The trainer's loader alone: tokens a second of one process, from memory-mapped token files.
+
+    python benchmarks/loader.py [--datasets 1 250] [--tokens 200000000] [--length 2048 8192]
+
+Writes token files of random documents (lognormal lengths, mean about 600 tokens) into a temporary
+folder, as many datasets as asked for with Zipf shares of the same number of tokens, and reads
+batches for some seconds, documents masked and positions reset: without the loader's thread, by
+CPU time, and through it, by the clock on the wall.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from glotmill.schemas.indexed_dataset import POINTER, SIZE, pack_header, pointers_of
+from glotmill.schemas.training import TokenizerFile, Training, TrainingDataset
+from glotmill.trainer.data import Corpus, Cut, Loader
+
+VOCAB = {"uint16": 32_000, "int32": 128_256}
+
+
+def write_dataset(folder: Path, number: int, num_tokens: int, dtype: str) -> TrainingDataset:
+    rng = np.random.default_rng(number)
+    sizes = np.maximum(2, rng.lognormal(5.9, 1.0, num_tokens // 600 + 1)).astype(SIZE)
+    prefix = folder / f"train-{number}"
+    tokens = rng.integers(0, VOCAB[dtype], int(sizes.sum()), dtype)
+    Path(f"{prefix}.bin").write_bytes(tokens.tobytes())
+    count = len(sizes)
+    parts = (
+        pack_header(dtype, count),
+        sizes,
+        pointers_of(sizes, tokens.itemsize),
+        np.arange(count + 1, dtype=POINTER),
+    )
+    Path(f"{prefix}.idx").write_bytes(b"".join(bytes(part) for part in parts))
+    labels = [f"l{label:02d}_Latn" for label in rng.integers(0, 50, count)]
+    columns = {"label": labels, "category": ["monolingual"] * count, "source": ["web"] * count}
+    pq.write_table(pa.table(columns), f"{prefix}.documents.parquet")
+    return TrainingDataset(
+        name=prefix.name,
+        split="train",
+        category="monolingual",
+        prefix=prefix.name,
+        documents=f"{prefix.name}.documents.parquet",
+        num_documents=count,
+        num_tokens=len(tokens),
+        weight=0.0,
+    )
+
+
+def write_corpus(folder: Path, num_datasets: int, num_tokens: int, dtype: str) -> Training:
+    shares = 1 / np.arange(1, num_datasets + 1)
+    shares /= shares.sum()
+    datasets = []
+    for number, share in enumerate(shares.tolist()):
+        size = max(20_000, int(share * num_tokens))
+        dataset = write_dataset(folder, number, size, dtype)
+        datasets.append(dataset.model_copy(update={"weight": share}))
+    kind = TokenizerFile(
+        kind="huggingface", path="tokenizer.json", sha256="0", vocab_size=VOCAB[dtype]
+    )
+    return Training(glotmill=1, name="loader", tokenizer=kind, dtype=dtype, datasets=datasets)
+
+
+def by_clock(loader: Loader, seconds: float) -> float:
+    """Tokens a second through the queue, by the clock on the wall."""
+    with closing(iter(loader)) as steps:
+        for _ in range(loader.ahead + 1):  # those that were read ahead meanwhile
+            next(steps)
+        begin, num_steps = time.perf_counter(), 0
+        while time.perf_counter() - begin < seconds:
+            next(steps)
+            num_steps += 1
+        passed = time.perf_counter() - begin
+    return num_steps * loader.batch * loader.cut.length / passed
+
+
+def by_processor(loader: Loader, seconds: float) -> float:
+    """Tokens a second of CPU time, without thread and queue: other work does not disturb it."""
+    loader.make(0)
+    begin, num_steps = time.process_time(), 0
+    while time.process_time() - begin < seconds:
+        loader.make(num_steps * loader.batch)
+        num_steps += 1
+    passed = time.process_time() - begin
+    return num_steps * loader.batch * loader.cut.length / passed
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--datasets", type=int, nargs="+", default=[1, 250])
+    parser.add_argument("--tokens", type=int, default=200_000_000)
+    parser.add_argument("--length", type=int, nargs="+", default=[2048, 8192])
+    parser.add_argument("--dtype", choices=VOCAB, default="uint16")
+    parser.add_argument("--seconds", type=float, default=5.0)
+    given = parser.parse_args()
+    print("| datasets | s to open | length | M tokens / CPU second | M tokens/s, threaded |")
+    print("|---|---|---|---|---|")
+    for num_datasets in given.datasets:
+        with tempfile.TemporaryDirectory() as name:
+            training = write_corpus(Path(name), num_datasets, given.tokens, given.dtype)
+            begin = time.perf_counter()
+            corpus = Corpus(training, Path(name))
+            opened = time.perf_counter() - begin
+            for length in given.length:
+                order = corpus.order(length, 10**9, seed=1)
+                loader = Loader(corpus, order, Cut(length), batch=256, micro=8)
+                cpu = by_processor(loader, given.seconds) / 1e6
+                wall = by_clock(loader, given.seconds) / 1e6
+                print(f"| {num_datasets} | {opened:.2f} | {length:,} | {cpu:.1f} | {wall:.1f} |")
+
+
+if __name__ == "__main__":
+    main()

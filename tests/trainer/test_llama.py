@@ -1,0 +1,128 @@
+"""Our Llama against that of transformers: the same logits, and weights both ways."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="torch is not installed: pip install 'glotmill[train]'")
+transformers = pytest.importorskip("transformers", reason="transformers is not installed")
+
+from glotmill.trainer.config import ConfigError  # noqa: E402
+from glotmill.trainer.model import Llama, LlamaConfig, document_mask, read_json  # noqa: E402
+from glotmill.trainer.weights import (  # noqa: E402
+    config_json,
+    init_weights,
+    load_weights,
+    save_weights,
+)
+
+BASE = {
+    "vocab_size": 160,
+    "hidden_size": 64,
+    "intermediate_size": 112,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 8,
+    "max_position_embeddings": 256,
+}
+LLAMA_3_SCALING = {
+    "rope_type": "llama3",
+    "rope_theta": 500_000.0,
+    "factor": 8.0,
+    "low_freq_factor": 1.0,
+    "high_freq_factor": 4.0,
+    # Short, so that at this head size waves are stretched, blended and left alone.
+    "original_max_position_embeddings": 64,
+}
+SHAPES: dict[str, dict[str, Any]] = {
+    "llama2": {**BASE, "rms_norm_eps": 1e-5},
+    "llama3": {**BASE, "num_key_value_heads": 2, "rope_parameters": LLAMA_3_SCALING},
+    "tied": {**BASE, "num_key_value_heads": 4, "tie_word_embeddings": True},
+    "wide heads and biases": {**BASE, "head_dim": 16, "attention_bias": True, "mlp_bias": True},
+    "linear": {
+        **BASE,
+        "rope_parameters": {"rope_type": "linear", "factor": 4.0, "rope_theta": 10_000.0},
+    },
+}
+TOKENS = (torch.arange(2 * 96).view(2, 96) * 37 + 11) % 160
+POSITIONS = torch.arange(96).expand(2, 96)
+
+
+def theirs(shape: dict[str, Any]) -> Any:
+    torch.manual_seed(0)
+    torch.set_num_threads(1)
+    config = transformers.LlamaConfig(**shape, initializer_range=0.1)
+    return transformers.LlamaForCausalLM(config).eval()
+
+
+def ours(folder: Path) -> Llama:
+    model = Llama(LlamaConfig.from_json(read_json(folder / "config.json")))
+    load_weights(model, folder)
+    return model.eval()
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_logits_are_the_same_bits(name: str, tmp_path: Path) -> None:
+    model = theirs(SHAPES[name])
+    model.save_pretrained(tmp_path)
+    with torch.no_grad():
+        wanted = model(TOKENS).logits
+        found = ours(tmp_path)(TOKENS, POSITIONS)
+    assert wanted.std() > 0.1
+    assert torch.equal(found, wanted)
+
+
+def test_weights_in_several_files(tmp_path: Path) -> None:
+    model = theirs(SHAPES["llama3"])
+    model.save_pretrained(tmp_path, max_shard_size="50KB")
+    assert (tmp_path / "model.safetensors.index.json").exists()
+    with torch.no_grad():
+        assert torch.equal(ours(tmp_path)(TOKENS, POSITIONS), model(TOKENS).logits)
+
+
+@pytest.mark.parametrize("name", SHAPES)
+@pytest.mark.parametrize("file_bytes", [1 << 30, 60_000])
+def test_transformers_reads_what_we_write(name: str, file_bytes: int, tmp_path: Path) -> None:
+    config = LlamaConfig.from_json({**SHAPES[name], "model_type": "llama"})
+    model = Llama(config).eval()
+    init_weights(model, seed=3)
+    save_weights(model, tmp_path, config_json(config), torch.float32, file_bytes=file_bytes)
+    read = transformers.AutoModelForCausalLM.from_pretrained(tmp_path, dtype=torch.float32).eval()
+    with torch.no_grad():
+        assert torch.equal(read(TOKENS).logits, model(TOKENS, POSITIONS))
+    assert len(list(tmp_path.glob("*.safetensors"))) > (file_bytes < 1 << 30)
+
+
+def test_masked_documents_are_as_if_alone(tmp_path: Path) -> None:
+    theirs(SHAPES["llama3"]).save_pretrained(tmp_path)
+    model = ours(tmp_path)
+    documents = (torch.arange(96) >= 40).long().expand(2, 96)
+    positions = torch.cat([torch.arange(40), torch.arange(56)]).expand(2, 96)
+    with torch.no_grad():
+        together = model(TOKENS, positions, document_mask(documents, blocks=False))
+        alone = [model(part, POSITIONS[:, : part.shape[1]]) for part in TOKENS.split([40, 56], 1)]
+    assert torch.allclose(together, torch.cat(alone, 1), atol=1e-5)
+
+
+def test_an_older_config_json() -> None:
+    scaling = {key: LLAMA_3_SCALING[key] for key in LLAMA_3_SCALING if key != "rope_theta"}
+    older = {**BASE, "model_type": "llama", "rope_theta": 500_000.0, "rope_scaling": scaling}
+    newer = {**BASE, "model_type": "llama", "rope_parameters": LLAMA_3_SCALING}
+    one, other = LlamaConfig.from_json(older), LlamaConfig.from_json(newer)
+    assert one.rope_theta == other.rope_theta == 500_000.0
+    assert one.rope_scaling["factor"] == other.rope_scaling["factor"] == 8.0
+
+
+def test_another_architecture() -> None:
+    with pytest.raises(ConfigError, match=r"model_type 'gpt_neox'.*model.transformers"):
+        LlamaConfig.from_json({**BASE, "model_type": "gpt_neox"})
+
+
+def test_weights_that_do_not_fit(tmp_path: Path) -> None:
+    theirs(SHAPES["llama2"]).save_pretrained(tmp_path)
+    config = LlamaConfig.from_json({**SHAPES["llama2"], "model_type": "llama", "vocab_size": 161})
+    with pytest.raises(ConfigError, match="do not fit together"):
+        load_weights(Llama(config), tmp_path)
+    (tmp_path / "model.safetensors").unlink()
+    with pytest.raises(ConfigError, match=r"holds neither model.safetensors nor"):
+        load_weights(Llama(config), tmp_path)

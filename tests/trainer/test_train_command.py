@@ -1,0 +1,62 @@
+"""`python -m glotmill.trainer` from outside: a run, its table, and what is said of wrong input."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+pytest.importorskip("torch", reason="torch is not installed: pip install 'glotmill[train]'")
+
+from glotmill.trainer.config import TrainConfig
+
+
+def command(folder: Path, config: TrainConfig, *options: str) -> subprocess.CompletedProcess[str]:
+    path = folder / "train.yaml"
+    path.write_text(yaml.safe_dump(config.model_dump(mode="json", exclude_none=True)))
+    return subprocess.run(
+        [sys.executable, "-m", "glotmill.trainer", str(path), *options],
+        capture_output=True,
+        text=True,
+        timeout=240,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+
+
+@pytest.mark.slow
+def test_a_run_prints_a_table_and_goes_on_from_its_end(
+    tmp_path: Path, make_config: Callable[..., TrainConfig]
+) -> None:
+    config = make_config()
+    done = command(tmp_path, config)
+    assert done.returncode == 0, done.stderr
+    assert "finished at step 12" in done.stderr
+    for word in ("swh_Latn", "hin_Deva", "medium", "tokens seen"):
+        assert word in done.stdout
+    again = command(tmp_path, config)
+    assert again.returncode == 0, again.stderr
+    assert "step 12 of 12" in again.stderr
+    lines = (Path(config.out) / "metrics.jsonl").read_text().splitlines()
+    assert [json.loads(line)["step"] for line in lines][-1] == 12
+
+
+@pytest.mark.slow
+def test_wrong_input_has_exit_code_2(
+    tmp_path: Path, make_config: Callable[..., TrainConfig]
+) -> None:
+    done = command(tmp_path, make_config(data=str(tmp_path / "none.yaml")))
+    assert done.returncode == 2
+    assert "none.yaml cannot be read" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_package_is_imported_without_torch() -> None:
+    blocked = "import sys; sys.modules['torch'] = None; import glotmill.trainer"
+    modules = ("order", "data", "config", "schedule", "spikes", "plan", "summary")
+    imports = "; ".join(f"import glotmill.trainer.{name}" for name in modules)
+    done = subprocess.run([sys.executable, "-c", f"{blocked}; {imports}"], capture_output=True)
+    assert done.returncode == 0, done.stderr.decode()

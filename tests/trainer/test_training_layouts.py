@@ -1,0 +1,199 @@
+"""Runs of 1, 2 and 4 processes: one order of samples, one loss, whatever is killed in between."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+torch = pytest.importorskip("torch", reason="torch is not installed: pip install 'glotmill[train]'")
+
+from glotmill.trainer.checkpoint import CheckpointError, read_state  # noqa: E402
+from glotmill.trainer.config import TrainConfig  # noqa: E402
+from glotmill.trainer.loop import Trainer  # noqa: E402
+from glotmill.trainer.world import World  # noqa: E402
+
+pytestmark = pytest.mark.slow
+
+Make = Callable[..., TrainConfig]
+WORKER = Path(__file__).with_name("layout_worker.py")
+STEPS, SAMPLES = 12, 6
+
+
+@pytest.fixture
+def config(make_config: Make) -> TrainConfig:
+    # Six sequences do not come out even on four processes: two of them fill up.
+    return make_config(steps=STEPS, batch={"sequences": SAMPLES, "micro": 2})
+
+
+def start(config: TrainConfig, num_ranks: int, stop_after: int = 0) -> subprocess.Popen[str]:
+    path = Path(config.out).with_suffix(".yaml")
+    path.write_text(yaml.safe_dump(config.model_dump(mode="json", exclude_none=True)))
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    command += ["--nproc-per-node", str(num_ranks), str(WORKER), str(path), str(stop_after)]
+    if num_ranks == 1:
+        command = [sys.executable, str(WORKER), str(path), str(stop_after)]
+    return subprocess.Popen(
+        command,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        start_new_session=True,
+    )
+
+
+def run(config: TrainConfig, num_ranks: int, stop_after: int = 0) -> None:
+    process = start(config, num_ranks, stop_after)
+    _, errors = process.communicate(timeout=240)
+    assert process.returncode == 0, errors[-3000:]
+
+
+def losses(config: TrainConfig) -> list[float]:
+    lines = map(json.loads, (Path(config.out) / "metrics.jsonl").read_text().splitlines())
+    return [line["loss"] for line in lines if line["kind"] == "train"]
+
+
+def seen(config: TrainConfig, num_ranks: int) -> dict[int, list[str]]:
+    """The sequences of each step in the global order, put together from what each rank wrote."""
+    paths = [Path(config.out) / f"seen-{num_ranks}-{rank}.jsonl" for rank in range(num_ranks)]
+    by_rank: list[list[dict[str, Any]]] = [
+        [json.loads(line) for line in path.read_text().splitlines()] for path in paths
+    ]
+    steps = {}
+    for lines in zip(*by_rank, strict=True):
+        assert len({line["position"] for line in lines}) == 1
+        turns = zip(*(line["rows"] for line in lines), strict=True)
+        steps[lines[0]["step"]] = list(chain.from_iterable(chain.from_iterable(turns)))
+    return steps
+
+
+@pytest.fixture
+def reference(make_config: Make, config: TrainConfig, world: World, tmp_path: Path) -> TrainConfig:
+    """The run of one process, in one go."""
+    one = config.model_copy(update={"out": str(tmp_path / "reference")})
+    run(one, 1)
+    assert sorted(seen(one, 1)) == list(range(STEPS))
+    assert [len(rows) for rows in seen(one, 1).values()] == [SAMPLES] * STEPS
+    return one
+
+
+@pytest.mark.parametrize("num_ranks", [2, 4])
+def test_layouts_see_one_order_and_come_to_one_loss(
+    num_ranks: int, config: TrainConfig, reference: TrainConfig
+) -> None:
+    run(config, num_ranks)
+    assert seen(config, num_ranks) == seen(reference, 1)
+    assert losses(config) == pytest.approx(losses(reference), rel=1e-4)
+
+
+def test_a_run_moved_from_2_to_1_to_4_processes_sees_each_sample_once(
+    config: TrainConfig, reference: TrainConfig
+) -> None:
+    run(config, 2, stop_after=5)
+    run(config, 1, stop_after=8)
+    run(config, 4)
+    parts = [seen(config, num_ranks) for num_ranks in (2, 1, 4)]
+    assert [sorted(part) for part in parts] == [[0, 1, 2, 3, 4], [5, 6, 7], [8, 9, 10, 11]]
+    together = {step: rows for part in parts for step, rows in part.items()}
+    assert together == seen(reference, 1)
+    counted = Counter(chain.from_iterable(together.values()))
+    assert counted == Counter(chain.from_iterable(seen(reference, 1).values()))
+    assert sum(counted.values()) == STEPS * SAMPLES
+    assert losses(config) == pytest.approx(losses(reference), rel=1e-4)
+
+
+def test_two_processes_resume_to_the_same_bits(config: TrainConfig, tmp_path: Path) -> None:
+    parted = config.model_copy(update={"out": str(tmp_path / "parted")})
+    run(config, 2)
+    run(parted, 2, stop_after=7)
+    run(parted, 2)
+    assert losses(parted) == losses(config)
+    weights = [Path(each.out) / "model" / "model.safetensors" for each in (config, parted)]
+    assert weights[0].read_bytes() == weights[1].read_bytes()
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 90.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "what was waited for did not come"
+        time.sleep(0.0005)
+
+
+def kill(config: TrainConfig, process: subprocess.Popen[str]) -> None:
+    """Kill the launcher and what it launched, without a chance to do anything."""
+    for path in Path(config.out).glob("pid-*"):
+        os.kill(int(path.read_text()), signal.SIGKILL)
+    process.kill()
+    process.communicate()
+
+
+@pytest.mark.parametrize("asynchronous", [True, False])
+def test_a_kill_while_saving_leaves_the_last_checkpoint_whole(
+    asynchronous: bool, make_config: Make, world: World
+) -> None:
+    shape = {"hidden_size": 256, "intermediate_size": 512, "num_hidden_layers": 4}
+    config = make_config(
+        steps=500,
+        model={"shape": shape},
+        checkpoints={"every": 1, "keep": 3, "asynchronous": asynchronous},
+    )
+    folder = Path(config.out) / "checkpoints"
+    steps = []
+    for _ in range(2):
+        before = len(list(folder.glob("step-????????")))
+        process = start(config, 2)
+        kept = [path.name for path in folder.glob("step-????????")]
+        wait_for(lambda kept=kept: any(p.name not in kept for p in folder.glob("step-????????")))
+        wait_for(lambda: any(folder.glob("*.tmp/*.distcp")))
+        kill(config, process)
+        assert len(list(folder.glob("step-????????"))) >= max(1, before)
+        assert list(folder.glob("*.tmp")), "it was killed after the save, not in it"
+        last = sorted(folder.glob("step-????????"))[-1]
+        steps.append(read_state(last)["state"]["step"])
+        assert Trainer(config, world).state.step == steps[-1]
+    assert steps == sorted(set(steps)), "each run goes on from the one before"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
+def test_a_signal_saves_and_leaves(number: int, make_config: Make, world: World) -> None:
+    config = make_config(steps=100_000, checkpoints={"every": 100_000})
+    process = start(config, 1)
+    wait_for(lambda: (Path(config.out) / "seen-1-0.jsonl").exists())
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 0, errors[-3000:]
+    done = len(seen(config, 1))
+    assert Trainer(config, world).state.step == done < 100_000
+
+
+def test_sigterm_reaches_the_processes_of_torchrun(make_config: Make, world: World) -> None:
+    config = make_config(steps=100_000, checkpoints={"every": 100_000})
+    process = start(config, 2)
+    wait_for(lambda: (Path(config.out) / "seen-2-1.jsonl").exists())
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=90)
+    trainer = Trainer(config, world)
+    assert trainer.state.step == len(seen(config, 2)) > 0
+
+
+def test_a_damaged_checkpoint_is_refused_by_all(
+    config: TrainConfig, reference: TrainConfig
+) -> None:
+    run(config, 2, stop_after=3)
+    damaged = Path(config.out) / "checkpoints" / "step-00000003" / "__1_0.distcp"
+    damaged.write_bytes(damaged.read_bytes()[:-100])
+    process = start(config, 2)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode != 0
+    assert CheckpointError.__name__ in errors
+    assert "__1_0.distcp is damaged" in errors

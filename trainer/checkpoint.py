@@ -1,0 +1,216 @@
+"""Checkpoints: written aside and put in place whole, their files checked before they are read.
+
+A checkpoint is a folder `step-00000500`: what `torch.distributed.checkpoint` writes, and
+`checkpoint.json` with the state of the run and the checksum of every file. It is written as
+`step-00000500.tmp` and renamed last, so a folder without that ending is complete.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+import torch.distributed.checkpoint as dcp
+import xxhash
+from torch import nn
+from torch.distributed.checkpoint.metadata import Metadata
+from torch.distributed.checkpoint.planner import SavePlan, SavePlanner
+from torch.distributed.checkpoint.state_dict import get_state_dict, set_state_dict
+from torch.distributed.checkpoint.storage import WriteResult
+from torch.optim import Optimizer
+
+from glotmill.trainer.world import World
+
+_STATE, _SUM, _ASIDE = "checkpoint.json", ".xxh3", ".tmp"
+_CHUNK = 1 << 22
+
+
+class CheckpointError(Exception):
+    """A checkpoint that is damaged, or belongs to another run."""
+
+
+class _Writer(dcp.FileSystemWriter):
+    """Writes aside; what the first process does last puts the checkpoint in place.
+
+    All of it happens within the save, which may be in a thread: no other talk between processes
+    is needed. Each process takes the checksums of the files that it wrote.
+    """
+
+    def __init__(self, folder: Path, state: dict[str, Any]) -> None:
+        self._folder, self._state = folder, state
+        self._aside = folder.with_name(folder.name + _ASIDE)
+        super().__init__(self._aside, sync_files=True)
+
+    def write_data(self, plan: SavePlan, planner: SavePlanner) -> Any:
+        """Writes this process's files, and beside each its checksum."""
+        done = super().write_data(plan, planner)
+        results: list[WriteResult] = done.wait()
+        for name in {result.storage_data.relative_path for result in results}:
+            _write(self._aside / (name + _SUM), checksum(self._aside / name).encode())
+        return done
+
+    def finish(self, metadata: Metadata, results: list[list[WriteResult]]) -> None:
+        """Writes what the first process writes once, then renames the folder."""
+        super().finish(metadata, results)
+        sums = {path.stem: path.read_text() for path in sorted(self._aside.glob(f"*{_SUM}"))}
+        sums[".metadata"] = checksum(self._aside / ".metadata")
+        for path in self._aside.glob(f"*{_SUM}"):
+            path.unlink()
+        content = {"files": sums, "state": self._state}
+        text = json.dumps({"checksum": _checksum_of(content), **content}, indent=1)
+        _write(self._aside / _STATE, text.encode())
+        if self._folder.exists():  # of the same step, before a rewind
+            shutil.rmtree(self._folder)
+        self._aside.rename(self._folder)
+        _sync_folder(self._folder.parent)
+
+
+def _write(path: Path, content: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def checksum(path: Path) -> str:
+    """The xxh3-128 of a file, in hexadecimal."""
+    digest = xxhash.xxh3_128()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _checksum_of(content: dict[str, Any]) -> str:
+    return xxhash.xxh3_128_hexdigest(json.dumps(content, sort_keys=True).encode())
+
+
+class Checkpoints:
+    """The checkpoints of a run: one is being written at a time, the last few are kept."""
+
+    def __init__(self, folder: Path, keep: int, asynchronous: bool, world: World) -> None:
+        self.folder, self._keep, self._asynchronous = folder, keep, asynchronous
+        self._world = world
+        self._writing: Future[Any] | None = None
+        if world.is_first:
+            folder.mkdir(parents=True, exist_ok=True)
+            for left in folder.glob(f"*{_ASIDE}"):  # by a process that was killed
+                shutil.rmtree(left)
+        world.gather(None)
+
+    def all(self) -> list[Path]:
+        """Complete checkpoints, oldest first."""
+        return sorted(path for path in self.folder.glob("step-*") if path.suffix != _ASIDE)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a checkpoint is being written."""
+        return self._writing is not None
+
+    def save(self, model: nn.Module, optimizer: Optimizer, state: dict[str, Any]) -> None:
+        """Write a checkpoint; every process calls.
+
+        Args:
+            model: to be saved.
+            optimizer: of its parameters.
+            state: of the run, as JSON takes it; `step` names the folder.
+        """
+        self.wait()
+        weights, moments = get_state_dict(model, optimizer)
+        content = {"model": weights, "optimizer": moments}
+        writer = _Writer(self.folder / f"step-{state['step']:08d}", state)
+        if self._asynchronous:
+            # A group of its own, as its thread talks while gradients are summed.
+            options = {"storage_writer": writer, "process_group": self._world.control}
+            self._writing = dcp.async_save(content, **options)
+        else:
+            dcp.save(content, storage_writer=writer, process_group=self._world.control)
+            self._remove_old()
+
+    def wait(self) -> None:
+        """Return when the checkpoint that is being written is in place.
+
+        Raises:
+            Exception: what went wrong while it was written.
+        """
+        if self._writing is not None:
+            self._writing.result()
+            self._writing = None
+            self._remove_old()
+
+    def _remove_old(self) -> None:
+        if self._world.is_first:
+            for path in self.all()[: -self._keep]:
+                shutil.rmtree(path)
+
+    def load(self, path: Path, model: nn.Module, optimizer: Optimizer) -> dict[str, Any]:
+        """Fill model and optimizer, whatever number of processes wrote them.
+
+        Returns:
+            The state of the run.
+
+        Raises:
+            CheckpointError: a file is not there, or not as it was written.
+        """
+        state = self._checked(path)
+        weights, moments = get_state_dict(model, optimizer)
+        content = {"model": weights, "optimizer": moments}
+        reader = dcp.FileSystemReader(path)
+        dcp.load(content, storage_reader=reader, process_group=self._world.control)
+        set_state_dict(
+            model,
+            optimizer,
+            model_state_dict=content["model"],
+            optim_state_dict=content["optimizer"],
+        )
+        return state
+
+    def _checked(self, path: Path) -> dict[str, Any]:
+        """The state of the run, after each process has checked its part of the files."""
+        problems: list[str] = []
+        state: dict[str, Any] = {}
+        try:
+            content = read_state(path)
+            state = content["state"]
+            names = sorted(content["files"])[self._world.rank :: self._world.num_ranks]
+            problems = [each for name in names if (each := _wrong(path / name, content["files"]))]
+        except CheckpointError as error:
+            problems = [str(error)]
+        if found := sorted({each for part in self._world.gather(problems) for each in part}):
+            others = [each.name for each in self.all() if each != path]
+            advice = f"remove {path} to go on from {others[-1]}" if others else "there is no other"
+            raise CheckpointError("; ".join([*found, advice]))
+        return state
+
+
+def read_state(path: Path) -> dict[str, Any]:
+    """The content of a checkpoint's `checkpoint.json`.
+
+    Raises:
+        CheckpointError: it is not there or not as it was written.
+    """
+    try:
+        content: dict[str, Any] = json.loads((path / _STATE).read_bytes())
+        if content.pop("checksum") == _checksum_of(content):
+            return content
+    except (OSError, ValueError, KeyError):
+        pass
+    raise CheckpointError(f"{path / _STATE} is damaged or not there")
+
+
+def _wrong(path: Path, sums: dict[str, str]) -> str:
+    if not path.is_file():
+        return f"{path} is not there"
+    return "" if checksum(path) == sums[path.name] else f"{path} is damaged: its checksum differs"

@@ -1,0 +1,360 @@
+"""Token files to batches: sequences cut at given places, each token with its document and group."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from bisect import bisect_left, bisect_right
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow.parquet as pq
+
+from glotmill.schemas.indexed_dataset import IndexedDataset
+from glotmill.schemas.training import Training, TrainingDataset
+from glotmill.trainer.order import Integers, SampleOrder
+
+#: Target of a position that no loss is taken of.
+IGNORED = -100
+
+_DOCUMENT_COLUMNS = ["category", "label", "source"]
+
+
+class DataError(Exception):
+    """Token files that are not there, or not what training.yaml says."""
+
+
+class Group(NamedTuple):
+    """What losses are told apart by."""
+
+    category: str
+    label: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Sequences; all arrays are [num_sequences, sequence_length].
+
+    Attributes:
+        tokens: int64.
+        targets: the token that follows each, or IGNORED, int64.
+        documents: which document of its sequence a token is of, counted from 0, int32.
+        positions: of each token in its sequence, or in its document where they are reset, int64.
+        groups: of the target's document, int64.
+    """
+
+    tokens: npt.NDArray[np.int64]
+    targets: npt.NDArray[np.int64]
+    documents: npt.NDArray[np.int32]
+    positions: npt.NDArray[np.int64]
+    groups: npt.NDArray[np.int64]
+
+
+class TokenDataset:
+    """The documents of one dataset, end to end and closed to a ring."""
+
+    def __init__(self, entry: TrainingDataset, folder: Path, groups: dict[Group, int]) -> None:
+        """Opens the files.
+
+        Args:
+            entry: of training.yaml.
+            folder: that its paths are relative to.
+            groups: numbers of the groups known so far; new ones are added.
+
+        Raises:
+            DataError: the files hold another number of tokens or documents than the entry says.
+            IndexedDatasetError: they are not there, or not sound.
+        """
+        self.name, self.category = entry.name, entry.category
+        self.documents_path = folder / entry.documents
+        self._files = IndexedDataset(folder / entry.prefix)
+        self.num_tokens = len(self._files.tokens)
+        self._groups = _document_groups(self.documents_path, groups)
+        counts = (len(self._files), self.num_tokens, len(self._groups))
+        if counts != (entry.num_documents, entry.num_tokens, entry.num_documents):
+            raise DataError(
+                f"{entry.prefix} has {counts[0]:,} documents of {counts[1]:,} tokens, and"
+                f" {entry.documents} {counts[2]:,} rows, but training.yaml says"
+                f" {entry.num_documents:,} documents of {entry.num_tokens:,} tokens:"
+                " run the mix again, or restore the files that it wrote"
+            )
+
+    def read(self, start: int, count: int) -> tuple[npt.NDArray[Any], Integers, Integers]:
+        """Tokens from a place in the ring on.
+
+        Args:
+            start: in [0, num_tokens).
+            count: of tokens; what lies behind the last one is the first one.
+
+        Returns:
+            The tokens; the numbers of the documents that they are of; how many are of each.
+        """
+        pieces = []
+        while count > 0:
+            stop = min(start + count, self.num_tokens)
+            pieces.append((self._files.tokens[start:stop], *self._documents(start, stop)))
+            count -= stop - start
+            start = 0
+        if len(pieces) == 1:
+            return pieces[0]
+        tokens, documents, lengths = (np.concatenate(part) for part in zip(*pieces, strict=True))
+        return tokens, documents, lengths
+
+    def _documents(self, start: int, stop: int) -> tuple[Integers, Integers]:
+        size = self._files.dtype.itemsize
+        # The standard library's bisection, as NumPy's copies an array that is not aligned.
+        first = bisect_right(self._files.pointers, start * size) - 1
+        last = bisect_left(self._files.pointers, stop * size)
+        bounds = np.append(self._files.pointers[first:last] // size, stop)
+        bounds[0] = start
+        return np.arange(first, last), np.diff(bounds)
+
+    def groups_of(self, documents: Integers) -> Integers:
+        """The group of each document."""
+        return self._groups[documents].astype(np.int64)
+
+    def describe(self, documents: Sequence[int]) -> Iterator[dict[str, Any]]:
+        """The rows that the mix wrote of some documents, reading no more than their row groups."""
+        file, start = pq.ParquetFile(self.documents_path), 0
+        for number in range(file.num_row_groups):
+            stop = start + file.metadata.row_group(number).num_rows
+            if inside := [each - start for each in documents if start <= each < stop]:
+                yield from file.read_row_group(number).take(inside).to_pylist()
+            start = stop
+
+
+def _document_groups(path: Path, groups: dict[Group, int]) -> npt.NDArray[np.int32]:
+    """The group of each document, in the order of the token files."""
+    if not path.is_file():
+        raise DataError(f"there is no {path}: it says which document each sequence is")
+    file = pq.ParquetFile(path, read_dictionary=_DOCUMENT_COLUMNS)
+    parts = [np.empty(0, np.int32)]
+    for rows in file.iter_batches(columns=_DOCUMENT_COLUMNS):
+        columns = [column.dictionary_encode() for column in rows.columns]
+        code = np.zeros(len(rows), np.int64)
+        for column in columns:
+            code = code * max(1, len(column.dictionary)) + np.asarray(column.indices)
+        _, where, inverse = np.unique(code, return_index=True, return_inverse=True)
+        known = [Group(*(column[int(row)].as_py() for column in columns)) for row in where]
+        numbers = [groups.setdefault(group, len(groups)) for group in known]
+        parts.append(np.array(numbers, np.int32)[inverse.reshape(-1)])
+    return np.concatenate(parts)
+
+
+@dataclass(frozen=True)
+class Cut:
+    """How sequences are cut.
+
+    Attributes:
+        length: tokens of a sequence.
+        mask_documents: no token sees another document, and none is predicted from another.
+        reset_positions: positions count from the start of the document in the sequence.
+    """
+
+    length: int
+    mask_documents: bool = True
+    reset_positions: bool = True
+
+
+def make_batch(
+    datasets: Sequence[TokenDataset], places: Iterable[tuple[int, int]], cut: Cut
+) -> Batch:
+    """Sequences that start at given places.
+
+    Args:
+        datasets: to read from.
+        places: the dataset of each sequence and where it starts there; a dataset of -1 gives a
+            sequence that nothing is learned of.
+        cut: how.
+    """
+    places = list(places)
+    shape = (len(places), cut.length + 1)
+    tokens, groups = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
+    documents = np.zeros(shape, np.int32)
+    for row, (dataset, start) in enumerate(places):
+        if dataset >= 0:
+            tokens[row], numbers, lengths = datasets[dataset].read(start, cut.length + 1)
+            documents[row] = np.repeat(np.arange(len(lengths), dtype=np.int32), lengths)
+            groups[row] = np.repeat(datasets[dataset].groups_of(numbers), lengths)
+    targets = tokens[:, 1:].copy()
+    if cut.mask_documents:
+        targets[documents[:, 1:] != documents[:, :-1]] = IGNORED
+    targets[[dataset < 0 for dataset, _ in places]] = IGNORED
+    positions = _positions(documents[:, :-1], cut.reset_positions)
+    return Batch(tokens[:, :-1], targets, documents[:, :-1], positions, groups[:, 1:])
+
+
+def _positions(documents: npt.NDArray[np.int32], reset: bool) -> npt.NDArray[np.int64]:
+    places = np.broadcast_to(np.arange(documents.shape[1]), documents.shape)
+    if not reset:
+        return places.copy()
+    starts = np.zeros_like(places)
+    starts[:, 1:] = np.where(documents[:, 1:] != documents[:, :-1], places[:, 1:], 0)
+    return places - np.maximum.accumulate(starts, axis=1)
+
+
+class Corpus:
+    """What training.yaml names, opened: datasets of both splits, and the groups of documents."""
+
+    def __init__(self, training: Training, folder: Path) -> None:
+        self.training = training
+        numbers: dict[Group, int] = {}
+        opened = [(each, TokenDataset(each, folder, numbers)) for each in training.datasets]
+        self.train = [data for entry, data in opened if entry.split == "train"]
+        self.validation = [data for entry, data in opened if entry.split == "validation"]
+        self.groups = list(numbers)
+        self._weights = {entry.name: entry.weight for entry in training.of_split("train")}
+
+    def order(self, sequence_length: int, num_samples: int, seed: int) -> SampleOrder:
+        """The order of the training samples.
+
+        Args:
+            sequence_length: tokens of a sample.
+            num_samples: of the whole run, which stages are shares of.
+            seed: of the run.
+        """
+        names = [data.name for data in self.train]
+        sizes = [data.num_tokens for data in self.train]
+        return SampleOrder(names, sizes, self.stages(num_samples), sequence_length, seed)
+
+    def stages(self, num_samples: int) -> list[tuple[int, Mapping[str, float]]]:
+        """Where each stage begins, in samples, and its weights."""
+        stages: list[tuple[int, Mapping[str, float]]] = []
+        done = 0.0
+        for stage in self.training.stages:
+            stages.append((round(done * num_samples), stage.weights))
+            done += stage.share_of_tokens
+        return stages or [(0, self._weights)]
+
+    def documents_of(self, places: Iterable[tuple[int, int]], count: int) -> Iterator[Any]:
+        """The documents of training sequences, as the mix describes them.
+
+        Args:
+            places: of the sequences.
+            count: tokens of each.
+        """
+        for dataset, start in places:
+            data = self.train[dataset]
+            numbers = np.unique(data.read(start, count)[1]).tolist()
+            for row in data.describe(numbers):
+                yield {"dataset": data.name, **row}
+
+
+def places_of_rank(
+    places: Sequence[tuple[int, int]], rank: int, num_ranks: int, micro: int
+) -> list[list[tuple[int, int]]]:
+    """What of a batch one rank reads, in its micro-batches.
+
+    Ranks take turns, a micro-batch each; where the batch does not come out even the last get
+    sequences of which nothing is learned, so every number of ranks will do.
+
+    >>> places_of_rank([(0, 10), (0, 20), (0, 30)], rank=1, num_ranks=2, micro=1)
+    [[(0, 20)], [(-1, 0)]]
+    """
+    micro = max(1, min(micro, -(-len(places) // num_ranks)))
+    turn = micro * num_ranks
+    even = [*places, *[(-1, 0)] * (-len(places) % turn)]
+    starts = range(rank * micro, len(even), turn)
+    return [even[start : start + micro] for start in starts]
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one rank learns from in one step; `position` counts samples of the whole run."""
+
+    position: int
+    num_samples: int
+    batches: list[Batch]
+
+
+@dataclass(frozen=True)
+class Loader:
+    """Steps of one rank from a position on, read ahead by a thread.
+
+    Attributes:
+        corpus: to read from.
+        order: of its samples.
+        cut: how sequences are cut.
+        batch: samples of a step, over all ranks.
+        micro: sequences of a micro-batch, at most.
+        position: of the first sample.
+        rank: which of `num_ranks` this is.
+        skipped: positions of batches that are left out.
+        ahead: steps that are read before they are asked for.
+    """
+
+    corpus: Corpus
+    order: SampleOrder
+    cut: Cut
+    batch: int
+    micro: int
+    position: int = 0
+    rank: int = 0
+    num_ranks: int = 1
+    skipped: frozenset[int] = frozenset()
+    ahead: int = 4
+
+    def __iter__(self) -> Generator[Step, None, None]:
+        steps: queue.Queue[Step | BaseException] = queue.Queue(self.ahead)
+        stopped = threading.Event()
+        threading.Thread(target=self._fill, args=(steps, stopped), daemon=True).start()
+        try:
+            while True:
+                step = steps.get()
+                if isinstance(step, BaseException):
+                    raise step
+                yield step
+        finally:
+            stopped.set()
+
+    def _fill(self, steps: queue.Queue[Step | BaseException], stopped: threading.Event) -> None:
+        position = self.position
+        while not stopped.is_set():
+            while position in self.skipped:
+                position += self.batch
+            try:
+                step: Step | BaseException = self.make(position)
+            except Exception as error:
+                step = error
+            while not stopped.is_set():
+                try:
+                    steps.put(step, timeout=0.1)
+                    break
+                except queue.Full:
+                    continue
+            position += self.batch
+
+    def make(self, position: int) -> Step:
+        """This rank's part of the batch at a position."""
+        places = self.places(position)
+        mine = places_of_rank(places, self.rank, self.num_ranks, self.micro)
+        batches = [make_batch(self.corpus.train, each, self.cut) for each in mine]
+        return Step(position, self.batch, batches)
+
+    def places(self, position: int) -> list[tuple[int, int]]:
+        """Where the sequences of the batch at a position are cut."""
+        datasets, starts = self.order.samples(position, self.batch)
+        return list(zip(datasets.tolist(), starts.tolist(), strict=True))
+
+
+def validation_places(
+    datasets: Sequence[TokenDataset], length: int, max_sequences: int
+) -> list[tuple[int, int]]:
+    """Sequences of the validation split: all of each dataset, or evenly spaced ones.
+
+    Args:
+        datasets: of the split.
+        length: tokens of a sequence.
+        max_sequences: of each dataset.
+    """
+    places = []
+    for number, data in enumerate(datasets):
+        whole = max(1, data.num_tokens // length)
+        count = min(whole, max_sequences)
+        places += [(number, index * whole // count * length) for index in range(count)]
+    return places

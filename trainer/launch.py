@@ -1,0 +1,93 @@
+"""Start a run: one process, or one of several that torchrun or Slurm has started."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+
+from glotmill.schemas.indexed_dataset import IndexedDatasetError
+from glotmill.schemas.training import TrainingFileError
+from glotmill.trainer.checkpoint import CheckpointError
+from glotmill.trainer.config import ConfigError, TrainConfig, load_config
+from glotmill.trainer.data import DataError
+from glotmill.trainer.find_rate import find_rate
+from glotmill.trainer.loop import Trainer, TrainingError
+from glotmill.trainer.summary import print_summary
+from glotmill.trainer.world import World, join, leave
+
+# A run that cannot be: the arguments or files are wrong. One that failed. As in `glotmill run`.
+_WRONG, _FAILED = 2, 1
+_WRONG_INPUT = (ConfigError, TrainingFileError, DataError, IndexedDatasetError)
+
+
+def train(path: str | os.PathLike[str], *, find_lr: bool = False) -> int:
+    """Train as a `train.yaml` says; go on from the last checkpoint of its folder, if any.
+
+    Args:
+        path: of the configuration.
+        find_lr: look for the largest stable learning rate instead.
+
+    Returns:
+        Exit code: 0 done, or stopped by a signal and saved; 1 the run failed; 2 the
+        configuration or the corpus is wrong.
+    """
+    world = None
+    try:
+        config = load_config(path)
+        world = join(config.device)
+        run_in(config, world, find_lr)
+        return 0
+    except (*_WRONG_INPUT, CheckpointError, TrainingError) as error:
+        if world is None or world.is_first:
+            print(error, file=sys.stderr)
+        return _WRONG if isinstance(error, _WRONG_INPUT) else _FAILED
+    finally:
+        leave()
+
+
+def run_in(config: TrainConfig, world: World, find_lr: bool) -> None:
+    """Train, or look for a learning rate, among processes that have met."""
+    console = Console(quiet=not world.is_first, stderr=True)
+    if config.deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(True, warn_only=True)
+    if find_lr:
+        find_rate(config, world, console)
+        return
+    trainer = Trainer(config, world)
+    listen(trainer)
+    where = f"step {trainer.state.step:,} of {trainer.num_steps:,}"
+    console.print(f"{where}, {world.num_ranks} processes on {world.device.type}")
+    outcome = trainer.run()
+    console.print(f"{outcome} at step {trainer.state.step:,}; see {trainer.out}")
+    if world.is_first and outcome == "finished":
+        print_summary(Path(config.out), Console())
+
+
+def listen(trainer: Trainer) -> None:
+    """Save and leave on SIGTERM, and on SIGUSR1, which Slurm sends ahead of a time limit."""
+
+    def ask(number: int, frame: Any) -> None:
+        trainer.stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGUSR1):
+        signal.signal(number, ask)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line of `python -m glotmill.trainer`."""
+    parser = argparse.ArgumentParser(prog="python -m glotmill.trainer", description=__doc__)
+    parser.add_argument("config", help="train.yaml")
+    parser.add_argument("--find-lr", action="store_true", help="find the largest stable rate")
+    given = parser.parse_args(arguments)
+    if threads := os.environ.get("OMP_NUM_THREADS"):
+        torch.set_num_threads(int(threads))
+    return train(given.config, find_lr=given.find_lr)

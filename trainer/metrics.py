@@ -1,0 +1,160 @@
+"""What a run tells: losses by label, tier, category and source, in lines and as curves."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from glotmill.schemas.training import Training
+from glotmill.trainer.data import Group
+
+METRICS = "metrics.jsonl"
+
+
+class Breakdown:
+    """Losses summed by group, and what they say of each label, tier, category and source.
+
+    Bits per byte make labels comparable, as a tokenizer cuts their text into pieces of unlike
+    size: loss / ln 2 * tokens / bytes, with the plan's tokens and bytes of the label.
+    """
+
+    def __init__(self, groups: Sequence[Group], training: Training) -> None:
+        plans = {(each.category, each.label): each for each in training.labels}
+        self._groups = groups
+        known = [plans.get((group.category, group.label)) for group in groups]
+        self._tiers = [plan.tier if plan else "" for plan in known]
+        self._bytes = [
+            plan.num_bytes / plan.num_tokens if plan and plan.num_tokens else math.nan
+            for plan in known
+        ]
+        self._views: dict[str, Callable[[int], str]] = {
+            "all": lambda _: "all",
+            "category": lambda number: groups[number].category,
+            "tier": lambda number: self._tiers[number],
+            "source": lambda number: groups[number].source,
+            "label": lambda number: groups[number].label,
+        }
+
+    def of(
+        self, losses: Sequence[float], counts: Sequence[float], views: Sequence[str]
+    ) -> dict[str, Any]:
+        """Loss, bits per byte and number of tokens of every part, by view.
+
+        Args:
+            losses: sum of each group, in nats.
+            counts: tokens of each group.
+            views: some of all, category, tier, source, label.
+        """
+        rows = list(enumerate(zip(losses, counts, strict=True)))
+        return {view: self._parts(self._views[view], rows) for view in views}
+
+    def _parts(self, name_of: Callable[[int], str], rows: list[Any]) -> dict[str, Any]:
+        sums: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0, 0.0])
+        for number, (loss, count) in rows:
+            if count:
+                part = sums[name_of(number)]
+                part[0] += loss
+                part[1] += count
+                part[2] += count * self._bytes[number]
+        return {name: _part(*sums[name]) for name in sorted(sums)}
+
+    def planned(self, training: Training) -> dict[str, int]:
+        """Tokens that the plan wants seen of each label, over all categories."""
+        wanted: dict[str, int] = defaultdict(int)
+        for each in training.labels:
+            wanted[each.label] += each.num_tokens
+        return dict(wanted)
+
+
+def _part(loss: float, count: float, num_bytes: float) -> dict[str, float | int]:
+    part: dict[str, float | int] = {"loss": loss / count, "num_tokens": int(count)}
+    if math.isfinite(num_bytes) and num_bytes > 0:
+        part["bits_per_byte"] = loss / math.log(2) / num_bytes
+    return part
+
+
+def forgetting(
+    first: Mapping[str, Any], now: Mapping[str, Any], watched: Sequence[str]
+) -> dict[str, float]:
+    """How much worse each watched category is than at the first validation, in nats a token.
+
+    Args:
+        first: the part `category` of the first validation.
+        now: of the latest.
+        watched: categories; all where it is empty.
+
+    >>> forgetting({"code": {"loss": 1.0}}, {"code": {"loss": 1.5}}, [])
+    {'code': 0.5}
+    """
+    names = [name for name in now if name in first and (not watched or name in watched)]
+    return {name: now[name]["loss"] - first[name]["loss"] for name in names}
+
+
+class MetricsLog:
+    """Lines of `metrics.jsonl`, and TensorBoard's files where it is installed."""
+
+    def __init__(self, folder: Path, step: int, tensorboard: bool) -> None:
+        """Opens both for a run that goes on from a step; later lines of before are taken out."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self._path = folder / METRICS
+        _keep_until(self._path, step)
+        self._file = self._path.open("a", encoding="utf-8")
+        self._board = _open_board(folder / "tensorboard", step) if tensorboard else None
+
+    def write(self, kind: str, step: int, **values: Any) -> None:
+        """Add a line; numbers in it become curves."""
+        line = _finite({"kind": kind, "step": step, **values})
+        self._file.write(json.dumps(line, allow_nan=False) + "\n")
+        self._file.flush()
+        if self._board is not None:
+            for name, value in _numbers(kind, values):
+                self._board.add_scalar(name, value, step)
+
+    def close(self) -> None:
+        """Close the files."""
+        self._file.close()
+        if self._board is not None:
+            self._board.close()
+
+
+def _finite(value: Any) -> Any:
+    """The value with null for what JSON has no number for.
+
+    >>> _finite({"loss": math.inf, "step": 3})
+    {'loss': None, 'step': 3}
+    """
+    if isinstance(value, Mapping):
+        return {key: _finite(each) for key, each in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _keep_until(path: Path, step: int) -> None:
+    if path.exists():
+        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+        kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= step]
+        if len(kept) < len(lines):
+            aside = path.with_suffix(".tmp")
+            aside.write_text("".join(kept), encoding="utf-8")
+            aside.rename(path)
+
+
+def _open_board(folder: Path, step: int) -> Any:
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        return None
+    return SummaryWriter(str(folder), purge_step=step + 1)
+
+
+def _numbers(name: str, values: Mapping[str, Any]) -> list[tuple[str, float]]:
+    found: list[tuple[str, float]] = []
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            found += _numbers(f"{name}/{key}", value)
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            found.append((f"{name}/{key}", value))
+    return found

@@ -1,0 +1,300 @@
+"""Llama 2 and 3: modules named as in the Hugging Face layout, so weights need no translation.
+
+Sums and roundings are made in the order of `transformers`, so logits in float32 are the same bits.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.nn.attention.flex_attention import BlockMask, create_block_mask, flex_attention
+from torch.utils.checkpoint import checkpoint
+
+from glotmill.trainer.config import ConfigError
+
+#: What says which tokens a token sees: None (all before it), a boolean mask, or blocks of one.
+Mask: TypeAlias = Tensor | BlockMask | None
+
+
+@dataclass(frozen=True)
+class LlamaConfig:
+    """The part of `config.json` that says what is computed."""
+
+    vocab_size: int
+    hidden_size: int
+    intermediate_size: int
+    num_hidden_layers: int
+    num_attention_heads: int
+    num_key_value_heads: int
+    head_dim: int
+    rms_norm_eps: float
+    rope_theta: float
+    rope_scaling: dict[str, Any]
+    tie_word_embeddings: bool
+    attention_bias: bool
+    mlp_bias: bool
+    initializer_range: float
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> LlamaConfig:
+        """Reads a `config.json`.
+
+        Older versions of `transformers` write `rope_theta` and `rope_scaling`, newer ones
+        `rope_parameters`.
+
+        Raises:
+            ConfigError: it is of another architecture.
+        """
+        kind, activation = content.get("model_type"), content.get("hidden_act", "silu")
+        rope = {**(content.get("rope_scaling") or {}), **(content.get("rope_parameters") or {})}
+        scaling = rope.get("rope_type", rope.get("type", "default"))
+        wanted = (kind, activation, scaling in ("default", "linear", "llama3"))
+        if wanted != ("llama", "silu", True):
+            found = f"model_type {kind!r}, hidden_act {activation!r}, rope {scaling!r}"
+            raise ConfigError(f"this is no Llama 2 or 3 ({found}): give it as model.transformers")
+        heads = content["num_attention_heads"]
+        return cls(
+            **{name: content[name] for name in _REQUIRED},
+            num_key_value_heads=content.get("num_key_value_heads") or heads,
+            head_dim=content.get("head_dim") or content["hidden_size"] // heads,
+            rms_norm_eps=content.get("rms_norm_eps", 1e-6),
+            rope_theta=rope.get("rope_theta", content.get("rope_theta", 10_000.0)),
+            rope_scaling={**rope, "rope_type": scaling},
+            tie_word_embeddings=content.get("tie_word_embeddings", False),
+            attention_bias=content.get("attention_bias", False),
+            mlp_bias=content.get("mlp_bias", False),
+            initializer_range=content.get("initializer_range", 0.02),
+        )
+
+
+_REQUIRED = (
+    "vocab_size",
+    "hidden_size",
+    "intermediate_size",
+    "num_hidden_layers",
+    "num_attention_heads",
+)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The content of a file of a model.
+
+    Raises:
+        ConfigError: it is not there.
+    """
+    if not path.is_file():
+        raise ConfigError(f"there is no {path}: a model is a folder with config.json and weights")
+    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return content
+
+
+class RMSNorm(nn.Module):
+    """Scales each vector to unit root mean square, in float32."""
+
+    def __init__(self, size: int, eps: float) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(size))
+        self.eps = eps
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Gives the shape and type of `x`."""
+        wide = x.float()
+        wide = wide * torch.rsqrt(wide.pow(2).mean(-1, keepdim=True) + self.eps)
+        return self.weight * wide.to(x.dtype)
+
+
+def frequencies(config: LlamaConfig, device: torch.device | None = None) -> Tensor:
+    """Angle per position of each pair of channels, [head_dim / 2].
+
+    `llama3` scaling (Llama 3.1): waves longer than the context it was trained on are stretched by
+    `factor`, short ones stay, those between are blended.
+    """
+    exponents = torch.arange(0, config.head_dim, 2, dtype=torch.float, device=device)
+    angles = 1.0 / (config.rope_theta ** (exponents / config.head_dim))
+    rope = config.rope_scaling
+    if rope["rope_type"] == "linear":
+        return angles / rope["factor"]
+    if rope["rope_type"] != "llama3":
+        return angles
+    low, high = rope["low_freq_factor"], rope["high_freq_factor"]
+    context = rope["original_max_position_embeddings"]
+    waves = 2 * math.pi / angles
+    stretched = torch.where(waves > context / low, angles / rope["factor"], angles)
+    smooth = (context / waves - low) / (high - low)
+    blended = (1 - smooth) * stretched / rope["factor"] + smooth * stretched
+    between = ~(waves < context / high) & ~(waves > context / low)
+    return torch.where(between, blended, stretched)
+
+
+def rotation(positions: Tensor, config: LlamaConfig) -> tuple[Tensor, Tensor]:
+    """Cosines and sines of rotary positions, each [batch, 1, length, head_dim], float32."""
+    angles = positions[..., None].float() * frequencies(config, positions.device)
+    both = torch.cat((angles, angles), dim=-1).unsqueeze(1)
+    return both.cos(), both.sin()
+
+
+def _rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    first, second = x.chunk(2, dim=-1)
+    return x * cos + torch.cat((-second, first), dim=-1) * sin
+
+
+class Attention(nn.Module):
+    """Causal attention, with fewer heads of keys and values than of queries."""
+
+    def __init__(self, config: LlamaConfig) -> None:
+        super().__init__()
+        self.head_dim = config.head_dim
+        self.grouped = config.num_key_value_heads != config.num_attention_heads
+        width, bias = config.hidden_size, config.attention_bias
+        queries = config.num_attention_heads * config.head_dim
+        keys = config.num_key_value_heads * config.head_dim
+        self.q_proj = nn.Linear(width, queries, bias=bias)
+        self.k_proj = nn.Linear(width, keys, bias=bias)
+        self.v_proj = nn.Linear(width, keys, bias=bias)
+        self.o_proj = nn.Linear(queries, width, bias=bias)
+
+    def forward(self, x: Tensor, cos: Tensor, sin: Tensor, mask: Mask) -> Tensor:
+        """Takes and gives [batch, length, hidden_size]."""
+        heads = (*x.shape[:-1], -1, self.head_dim)
+        query = _rotate(self.q_proj(x).view(heads).transpose(1, 2), cos, sin)
+        key = _rotate(self.k_proj(x).view(heads).transpose(1, 2), cos, sin)
+        value = self.v_proj(x).view(heads).transpose(1, 2)
+        seen = attend(query, key, value, mask, self.grouped)
+        return self.o_proj(seen.transpose(1, 2).reshape(*x.shape[:-1], -1))
+
+
+def attend(query: Tensor, key: Tensor, value: Tensor, mask: Mask, grouped: bool) -> Tensor:
+    """Attention, [batch, heads, length, head_dim], by the kernel that the mask asks for."""
+    if isinstance(mask, BlockMask):
+        return _flex(query, key, value, block_mask=mask, enable_gqa=grouped)
+    return functional.scaled_dot_product_attention(
+        query, key, value, attn_mask=mask, is_causal=mask is None, enable_gqa=grouped
+    )
+
+
+# Not compiled, it would build the whole matrix of scores; compilation begins with the first call.
+_flex = torch.compile(flex_attention, dynamic=False)
+
+
+def document_mask(documents: Tensor, blocks: bool) -> Mask:
+    """The mask under which a token sees its own document up to itself.
+
+    Args:
+        documents: of each token, [batch, length].
+        blocks: give blocks, for a GPU kernel that passes over what is hidden, rather than a
+            matrix [batch, 1, length, length].
+    """
+    batch, length = documents.shape
+    if blocks:
+
+        def visible(b: Tensor, head: Tensor, query: Tensor, key: Tensor) -> Tensor:
+            return (query >= key) & (documents[b, query] == documents[b, key])
+
+        return create_block_mask(visible, batch, None, length, length, device=documents.device)
+    same = documents[:, None, :, None] == documents[:, None, None, :]
+    return same & torch.ones_like(same[:1], dtype=torch.bool).tril()
+
+
+class FeedForward(nn.Module):
+    """SwiGLU."""
+
+    def __init__(self, config: LlamaConfig) -> None:
+        super().__init__()
+        width, inner, bias = config.hidden_size, config.intermediate_size, config.mlp_bias
+        self.gate_proj = nn.Linear(width, inner, bias=bias)
+        self.up_proj = nn.Linear(width, inner, bias=bias)
+        self.down_proj = nn.Linear(inner, width, bias=bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Takes and gives [batch, length, hidden_size]."""
+        return self.down_proj(functional.silu(self.gate_proj(x)) * self.up_proj(x))
+
+
+class Layer(nn.Module):
+    """Attention and a feed-forward network, each added to what it reads."""
+
+    def __init__(self, config: LlamaConfig) -> None:
+        super().__init__()
+        self.recompute = False
+        self.self_attn = Attention(config)
+        self.mlp = FeedForward(config)
+        self.input_layernorm = RMSNorm(config.hidden_size, config.rms_norm_eps)
+        self.post_attention_layernorm = RMSNorm(config.hidden_size, config.rms_norm_eps)
+
+    def forward(self, x: Tensor, cos: Tensor, sin: Tensor, mask: Mask) -> Tensor:
+        """Takes and gives [batch, length, hidden_size]."""
+        if self.recompute and torch.is_grad_enabled():
+            return checkpoint(self._forward, x, cos, sin, mask, use_reentrant=False)
+        return self._forward(x, cos, sin, mask)
+
+    def _forward(self, x: Tensor, cos: Tensor, sin: Tensor, mask: Mask) -> Tensor:
+        x = x + self.self_attn(self.input_layernorm(x), cos, sin, mask)
+        return x + self.mlp(self.post_attention_layernorm(x))
+
+
+class Decoder(nn.Module):
+    """Embedding, layers, and the norm after them."""
+
+    def __init__(self, config: LlamaConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.embed_tokens = nn.Embedding(config.vocab_size, config.hidden_size)
+        self.layers = nn.ModuleList(Layer(config) for _ in range(config.num_hidden_layers))
+        self.norm = RMSNorm(config.hidden_size, config.rms_norm_eps)
+
+    def forward(self, tokens: Tensor, positions: Tensor, mask: Mask) -> Tensor:
+        """Takes [batch, length], gives [batch, length, hidden_size]."""
+        x = self.embed_tokens(tokens)
+        cos, sin = (each.to(x.dtype) for each in rotation(positions, self.config))
+        for layer in self.layers:
+            x = layer(x, cos, sin, mask)
+        return self.norm(x)
+
+
+class Llama(nn.Module):
+    """A causal language model of the Llama 2 or 3 architecture."""
+
+    def __init__(self, config: LlamaConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.model = Decoder(config)
+        # Tied, the output has no weights of its own: none to keep the same, none in the files.
+        if not config.tie_word_embeddings:
+            self.lm_head = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
+
+    def forward(self, tokens: Tensor, positions: Tensor, mask: Mask = None) -> Tensor:
+        """Logits of the token after each.
+
+        Args:
+            tokens: int64 [batch, length].
+            positions: of each, int64 [batch, length].
+            mask: which tokens each one sees.
+
+        Returns:
+            [batch, length, vocab_size].
+        """
+        x = self.model(tokens, positions, mask)
+        if self.config.tie_word_embeddings:
+            return functional.linear(x, self.model.embed_tokens.weight)
+        return self.lm_head(x)
+
+
+class Transformers(nn.Module):
+    """Any causal language model of `transformers`, called as ours is."""
+
+    def __init__(self, inner: Any) -> None:
+        super().__init__()
+        self.inner = inner
+        self.config = inner.config
+
+    def forward(self, tokens: Tensor, positions: Tensor, mask: Mask = None) -> Tensor:
+        """Logits of the token after each, [batch, length, vocab_size]."""
+        options = {"position_ids": positions, "attention_mask": mask, "use_cache": False}
+        return self.inner(input_ids=tokens, **options).logits

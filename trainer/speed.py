@@ -1,0 +1,93 @@
+"""How fast a run is: tokens a second, the share of what the devices can do, memory, waiting."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import torch
+from torch import nn
+
+_Item = TypeVar("_Item")
+
+# Dense bf16 operations a second, from the makers' data sheets.
+_PEAK_FLOPS = {
+    "H200": 989e12,
+    "H100": 989e12,
+    "A100": 312e12,
+    "MI300X": 1307e12,
+    "MI250X": 191.5e12,
+}
+
+
+class Clock:
+    """Measures the stretch since the last line of metrics, validation and saving left out."""
+
+    def __init__(
+        self, flops_per_token: float, peak: float | None, num_ranks: int, device: torch.device
+    ) -> None:
+        self._flops, self._peak = flops_per_token, peak
+        self._num_ranks, self._device = num_ranks, device
+        self._restart()
+
+    def _restart(self) -> None:
+        self._since, self._waited, self._num_tokens = time.perf_counter(), 0.0, 0
+
+    def count(self, num_tokens: int) -> None:
+        """Add tokens that all processes together have learned from."""
+        self._num_tokens += num_tokens
+
+    def wait_for(self, items: Iterator[_Item]) -> _Item:
+        """The next item; the wait for it counts as waiting for data."""
+        begin = time.perf_counter()
+        item = next(items)
+        self._waited += time.perf_counter() - begin
+        return item
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Leaves out what is done meanwhile."""
+        begin = time.perf_counter()
+        yield
+        self._since += time.perf_counter() - begin
+
+    def lap(self) -> dict[str, float]:
+        """Tokens a second, utilisation, memory, and the part of the time spent waiting for data.
+
+        The utilisation of the devices' arithmetic (MFU) is there where their peak is known.
+        """
+        seconds = max(time.perf_counter() - self._since, 1e-9)
+        speed = self._num_tokens / seconds
+        values = {"tokens_per_second": speed, "waiting_for_data": self._waited / seconds}
+        if self._peak is not None:
+            values["mfu"] = speed * self._flops / (self._peak * self._num_ranks)
+        if self._device.type == "cuda":
+            values["memory_bytes"] = torch.cuda.max_memory_allocated(self._device)
+        self._restart()
+        return values
+
+
+def flops_per_token(model: nn.Module, config: Mapping[str, Any], sequence_length: int) -> float:
+    """Operations of a forward and a backward pass, per token (PaLM, arXiv 2204.02311, appendix B).
+
+    Six for each parameter but the embedding's, and 12 for each layer, channel of attention and
+    token that is attended to, of which causality leaves half.
+    """
+    parameters = {name: each.numel() for name, each in model.named_parameters()}
+    embedding = sum(size for name, size in parameters.items() if "embed" in name)
+    if config.get("tie_word_embeddings"):
+        embedding = 0  # it is the output's matrix too
+    heads, hidden = config.get("num_attention_heads", 0), config.get("hidden_size", 0)
+    width = heads * (config.get("head_dim") or hidden // max(heads, 1))
+    attention = 6 * config.get("num_hidden_layers", 0) * width * sequence_length
+    return 6.0 * (sum(parameters.values()) - embedding) + attention
+
+
+def peak_flops(device: torch.device, given: float | None) -> float | None:
+    """Operations that a device can do in a second: as given, or by the name of the GPU."""
+    if given is not None or device.type != "cuda":
+        return given
+    name = torch.cuda.get_device_name(device)
+    return next((flops for known, flops in _PEAK_FLOPS.items() if known in name), None)

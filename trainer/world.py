@@ -1,0 +1,140 @@
+"""The processes of a run: who this one is, and how a model is spread over them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import nn
+from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
+from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
+
+from glotmill.trainer.config import ConfigError
+
+# What a process is told by torchrun, and what Slurm calls the same.
+_SLURM = {
+    "RANK": "SLURM_PROCID",
+    "WORLD_SIZE": "SLURM_NTASKS",
+    "LOCAL_RANK": "SLURM_LOCALID",
+}
+
+
+@dataclass(frozen=True)
+class World:
+    """This process among the others.
+
+    Attributes:
+        rank: which one this is.
+        num_ranks: how many there are.
+        device: that this one computes on.
+        mesh: all of them, to spread parameters over.
+        control: group on the CPU for what checkpoints say to each other, apart from gradients.
+    """
+
+    rank: int
+    num_ranks: int
+    device: torch.device
+    mesh: DeviceMesh
+    control: Any
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this process writes what is written once."""
+        return self.rank == 0
+
+    def sum(self, values: torch.Tensor) -> torch.Tensor:
+        """The sum over all processes, in place."""
+        dist.all_reduce(values)
+        return values
+
+    def gather(self, value: Any) -> list[Any]:
+        """What each process says, by rank."""
+        values = [None] * self.num_ranks
+        dist.all_gather_object(values, value, group=self.control)
+        return values
+
+
+def settings_of(environment: Mapping[str, str]) -> dict[str, int]:
+    """Rank, number of processes and local rank, from torchrun, from Slurm, or alone.
+
+    Raises:
+        ConfigError: under Slurm with several processes nothing says where the first one is.
+
+    >>> settings_of({"SLURM_PROCID": "3", "SLURM_NTASKS": "8", "SLURM_LOCALID": "1",
+    ...              "MASTER_ADDR": "node1"})
+    {'RANK': 3, 'WORLD_SIZE': 8, 'LOCAL_RANK': 1}
+    """
+    defaults = {"RANK": 0, "WORLD_SIZE": 1, "LOCAL_RANK": 0}
+    if "RANK" in environment:
+        return {name: int(environment.get(name, value)) for name, value in defaults.items()}
+    # A shell on a Slurm node has no step of several tasks; srun gives each of them its number.
+    if int(environment.get("SLURM_NTASKS", 1)) > 1 and "SLURM_PROCID" in environment:
+        if "MASTER_ADDR" not in environment:
+            raise ConfigError("MASTER_ADDR is not set: export the name of the first node")
+        return {name: int(environment[slurm]) for name, slurm in _SLURM.items()}
+    return defaults
+
+
+def join(device: str) -> World:
+    """Meet the other processes; one alone is a group of one, so there is one path for all.
+
+    Args:
+        device: auto, cpu or cuda.
+    """
+    settings = settings_of(os.environ)
+    cuda = device == "cuda" or (device == "auto" and torch.cuda.is_available())
+    if cuda and not torch.cuda.is_available():
+        raise ConfigError("device is cuda, but torch finds no GPU here")
+    where = torch.device("cuda", settings["LOCAL_RANK"]) if cuda else torch.device("cpu")
+    if cuda:
+        torch.cuda.set_device(where)
+    if not dist.is_initialized():
+        _init_group(settings, "cpu:gloo,cuda:nccl" if cuda else "gloo")
+    mesh = init_device_mesh(where.type, (settings["WORLD_SIZE"],))
+    control = dist.new_group(backend="gloo", timeout=timedelta(hours=2))
+    return World(settings["RANK"], settings["WORLD_SIZE"], where, mesh, control)
+
+
+def _init_group(settings: Mapping[str, int], backend: str) -> None:
+    ranks = {"rank": settings["RANK"], "world_size": settings["WORLD_SIZE"]}
+    if ranks["world_size"] == 1:
+        dist.init_process_group(backend, store=dist.HashStore(), **ranks)
+    else:
+        os.environ.setdefault("MASTER_PORT", "29500")
+        dist.init_process_group(backend, **ranks)
+
+
+def leave() -> None:
+    """Part from the other processes."""
+    if dist.is_initialized():
+        dist.destroy_process_group()
+
+
+def spread(model: nn.Module, world: World, dtype: torch.dtype, recompiled: bool) -> None:
+    """Shard a model's parameters over all processes, layer by layer (FSDP2).
+
+    Parameters are kept in float32; a layer computes in `dtype`, gradients are summed in float32.
+
+    Args:
+        model: with its layers in one list.
+        world: the processes.
+        dtype: that layers compute in.
+        recompiled: compile each layer.
+    """
+    policy = MixedPrecisionPolicy(param_dtype=dtype, reduce_dtype=torch.float32)
+    for layer in layers_of(model):
+        if recompiled:
+            layer.compile()
+        fully_shard(layer, mesh=world.mesh, mp_policy=policy)
+    fully_shard(model, mesh=world.mesh, mp_policy=policy)
+
+
+def layers_of(model: nn.Module) -> nn.ModuleList:
+    """The list of a model's layers: the longest there is."""
+    lists = [module for module in model.modules() if isinstance(module, nn.ModuleList)]
+    return max(lists, key=len, default=nn.ModuleList())
