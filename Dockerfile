@@ -19,15 +19,11 @@ FROM python:${PYTHON}-slim
 ARG BEAM
 COPY --from=beam /opt/apache/beam /opt/apache/beam
 COPY --from=build /wheels /wheels
-RUN pip install --no-cache-dir "apache-beam[gcp]==${BEAM}" /wheels/*.whl && rm -r /wheels \
-    && python -c "import glotmill.pipelines.cli"
+# Beam by its exact version: the boot program, the workers and the launcher have to agree.
+RUN pip install --no-cache-dir "apache-beam==${BEAM}" "glotmill[gcp,aws] @ file://$(ls /wheels/*.whl)" \
+    && rm -r /wheels && pip check \
+    && python -c "import glotmill.pipelines.cli, glotmill.transforms.cloud_gcs, glotmill.transforms.cloud_s3"
 # Beam's boot program starts a worker when it is given worker arguments; people get the command.
-COPY --chmod=755 <<'SH' /usr/local/bin/entrypoint
-#!/bin/sh
-case "$1" in
-  --*) exec /opt/apache/beam/boot "$@" ;;
-  *) exec glotmill "$@" ;;
-esac
-SH
+COPY --chmod=755 deploy/entrypoint.sh /usr/local/bin/entrypoint
 ENV RUN_PYTHON_SDK_IN_DEFAULT_ENVIRONMENT=1
 ENTRYPOINT ["/usr/local/bin/entrypoint"]

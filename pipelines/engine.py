@@ -15,6 +15,8 @@ from apache_beam.transforms.environments import (
     SubprocessSDKEnvironment,
 )
 
+from glotmill.pipelines.worker_watch import watching_workers
+
 Build = Callable[[beam.Pipeline], object]
 
 
@@ -34,6 +36,7 @@ def run_locally(build: Build, workers: int) -> None:
 
     Raises:
         RuntimeError: a transform failed in a worker, with the worker's traceback as its text.
+        RunError: a worker process was killed.
     """
     if workers == 1:
         environment = EmbeddedPythonEnvironment.default()
@@ -44,5 +47,8 @@ def run_locally(build: Build, workers: int) -> None:
         [f"--direct_num_workers={workers}", "--default_sdk_harness_log_level=CRITICAL"]
     )
     # "DirectRunner" would look for another engine first and fetch it: name the class.
-    with beam.Pipeline(runner=FnApiRunner(environment), options=options) as pipeline:
+    with (
+        watching_workers(),
+        beam.Pipeline(runner=FnApiRunner(environment), options=options) as pipeline,
+    ):
         build(pipeline)

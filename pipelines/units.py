@@ -97,8 +97,8 @@ def input_format(source: Source, path: str) -> InputFormat:
 
 def row_name(path: str, folder: str) -> str:
     """The path that stands on rows: relative to the recipe where it lies under its folder."""
-    if storage.scheme(path) is not None:
-        return path
+    if not storage.is_local(path):
+        return path.removeprefix(f"{folder}/")
     absolute = Path(path).absolute()
     root = Path(folder).absolute()
     return absolute.relative_to(root).as_posix() if absolute.is_relative_to(root) else str(absolute)
@@ -192,7 +192,7 @@ def lock_recipe(
         checksum: of one input.
     """
     recipe = loaded.recipe
-    folder = os.path.dirname(os.path.abspath(loaded.path))
+    folder = os.path.dirname(loaded.path)
     part = _ingest_part(recipe) | _evaluation_part(recipe, checksum)
     inputs: list[Input] = []
     units: list[Unit] = []

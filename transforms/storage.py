@@ -1,8 +1,9 @@
-"""Files by path or URI, through Beam's ``FileSystems``.
+"""Files by path or URI.
 
-Every path may be local or any URI that an installed Beam file system knows. What is added: raw
-bytes always, sorted matches that are never silently empty, whole files or none, and checksums.
-Patterns are Beam's everywhere: ``*`` stays inside a folder, ``**`` crosses folders.
+A path may be local, an object of Google Cloud Storage or S3 (`transforms/cloud.py`), or any other
+URI that an installed file system of Beam knows. What is the same for all: raw bytes always, sorted
+matches that are never silently empty, whole files or none, and checksums. Patterns are Beam's
+everywhere: ``*`` stays inside a folder, ``**`` crosses folders.
 """
 
 import difflib
@@ -11,15 +12,18 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import PurePath
 from types import TracebackType
-from typing import BinaryIO, cast
+from typing import BinaryIO, Protocol, cast
 
 import xxhash
 from apache_beam.io.filesystem import BeamIOError, CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 from typing_extensions import Buffer, Self
+
+from glotmill.transforms import cloud
 
 _CHUNK = 1 << 20
 _NUM_HINTS = 5
@@ -28,10 +32,14 @@ _TEMPORARY_SUFFIX = ".glotmill-tmp"
 
 @dataclass(frozen=True)
 class InputFile:
-    """A file that exists: its path as Beam spells it, and its size in bytes."""
+    """A file that exists: its path as Beam spells it, and its size in bytes.
+
+    `checksum` is there where the listing gave it.
+    """
 
     path: str
     size: int
+    checksum: str | None = field(default=None, compare=False)
 
 
 class NothingMatched(LookupError):  # noqa: N818
@@ -65,7 +73,10 @@ def open_input(path: str) -> BinaryIO:
     Raises:
         OSError: If the file cannot be opened.
         ValueError: If no installed file system knows the scheme.
+        ReadInterrupted: If an object store does not answer.
     """
+    if (store := cloud.store_of(path)) is not None:
+        return cast(BinaryIO, cloud.open_object(store, path))
     plain = CompressionTypes.UNCOMPRESSED
     return cast(BinaryIO, FileSystems.open(path, compression_type=plain))
 
@@ -78,6 +89,8 @@ def read_bytes(path: str) -> bytes:
 
 def exists(path: str) -> bool:
     """Return whether a file, or a folder where the file system has them, exists."""
+    if (store := cloud.store_of(path)) is not None:
+        return store.find(path) is not None
     return bool(FileSystems.exists(path))
 
 
@@ -98,11 +111,19 @@ def match(pattern: str) -> list[InputFile]:
 
 
 def _match(pattern: str) -> list[InputFile]:
-    return _match_local(pattern) if is_local(pattern) else _match_with_beam(pattern)
+    if (store := cloud.store_of(pattern)) is None:
+        return _match_local(pattern) if is_local(pattern) else _match_with_beam(pattern)
+    found = cloud.match_objects(store, pattern)
+    return [InputFile(each.path, each.size, _stored_checksum(each)) for each in found]
 
 
 def delete_temporaries(folder: str) -> None:
-    """Delete what `atomic_writer` left anywhere under a folder where its process was killed."""
+    """Delete what `atomic_writer` left anywhere under a folder where its process was killed.
+
+    In an object store it leaves nothing that could be seen.
+    """
+    if cloud.store_of(folder) is not None:
+        return
     delete(file.path for file in _match(f"{folder}/**") if file.path.endswith(_TEMPORARY_SUFFIX))
 
 
@@ -140,7 +161,7 @@ def make_directories(path: str) -> None:
     """Make a folder and its parents; one that exists is left alone."""
     if is_local(path):
         os.makedirs(path, exist_ok=True)
-    elif not exists(path):
+    elif cloud.store_of(path) is None and not exists(path):
         FileSystems.mkdirs(path)
 
 
@@ -153,7 +174,9 @@ def delete(paths: Iterable[str]) -> None:
         OSError: If something is still there afterwards.
     """
     for path in paths:
-        if not is_local(path):
+        if (store := cloud.store_of(path)) is not None:
+            cloud.delete_objects(store, path)
+        elif not is_local(path):
             _delete_remote(path)
         elif os.path.isdir(path) and not os.path.islink(path):
             shutil.rmtree(path)
@@ -175,6 +198,8 @@ def checksum(path: str) -> str:
     Locally it is ``xxh3:`` and the XXH3-128 of the content, read in a stream. Elsewhere it is the
     scheme and what the file system stores (``gs:``, an MD5 or CRC32C), without reading the file.
     """
+    if (store := cloud.store_of(path)) is not None:
+        return _stored_checksum(cloud.found(store, path))
     if not is_local(path):
         return f"{scheme(path)}:{FileSystems.checksum(path)}"
     digest = xxhash.xxh3_128()
@@ -182,6 +207,10 @@ def checksum(path: str) -> str:
         while chunk := stream.read(_CHUNK):
             digest.update(chunk)
     return f"xxh3:{digest.hexdigest()}"
+
+
+def _stored_checksum(stored: cloud.StoredObject) -> str:
+    return f"{scheme(stored.path)}:{stored.checksum}"
 
 
 def write_atomically(path: str, content: bytes) -> str:
@@ -204,12 +233,25 @@ def atomic_writer(path: str) -> "AtomicWriter":
     return AtomicWriter(path)
 
 
-class AtomicWriter:
-    """A sink that writes to a temporary name beside its target and renames at the end.
+class _Sink(Protocol):
+    """Where the bytes of a file go until it is whole."""
 
-    It is enough of a file for the Parquet and IPC writers of Arrow. These may close it; the rename
-    waits for the end of the ``with`` block. Attempts at one target never share a temporary name,
-    so a retry is safe. Nothing is forced to the disk (fsync): manifests carry size and SHA-256.
+    def write(self, content: bytes) -> None:
+        """Appends bytes."""
+
+    def commit(self) -> None:
+        """Gives the file its name."""
+
+    def discard(self) -> None:
+        """Leaves nothing behind."""
+
+
+class AtomicWriter:
+    """A sink whose file appears under its name at the end, whole.
+
+    It is enough of a file for the Parquet and IPC writers of Arrow. These may close it; the file
+    waits for the end of the ``with`` block. Attempts at one target never meet, so a retry is safe.
+    Nothing is forced to the disk (fsync): manifests carry size and SHA-256.
     """
 
     mode = "wb"
@@ -217,9 +259,9 @@ class AtomicWriter:
     def __init__(self, path: str) -> None:
         self.path = path
         self.num_bytes = 0
-        self._temporary = _temporary_name(path)
         self._digest = hashlib.sha256()
-        self._stream: BinaryIO | None = None
+        self._sink: _Sink | None = None
+        self._closed = True
 
     @property
     def sha256(self) -> str:
@@ -229,12 +271,14 @@ class AtomicWriter:
     @property
     def closed(self) -> bool:
         """Whether the sink takes no more bytes."""
-        return self._stream is None
+        return self._closed
 
     def __enter__(self) -> Self:
-        # Beam makes the folder of a local file.
-        plain = CompressionTypes.UNCOMPRESSED
-        self._stream = cast(BinaryIO, FileSystems.create(self._temporary, compression_type=plain))
+        store = cloud.store_of(self.path)
+        self._sink = (
+            _RenamedFile(self.path) if store is None else cloud.ObjectSink(store, self.path)
+        )
+        self._closed = False
         return self
 
     def __exit__(
@@ -243,22 +287,24 @@ class AtomicWriter:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        sink, self._sink, self._closed = self._sink, None, True
+        if sink is None:
+            return
         try:
-            self.close()
             if kind is None:
-                _replace(self._temporary, self.path)
+                sink.commit()
         except BaseException:
-            delete([self._temporary])
+            sink.discard()
             raise
         if kind is not None:
-            delete([self._temporary])
+            sink.discard()
 
     def write(self, data: Buffer) -> int:
         """Append bytes; return how many."""
-        if self._stream is None:
+        if self._closed or self._sink is None:
             raise ValueError(f"{self.path} is not open for writing")
         content = data if isinstance(data, bytes) else bytes(data)
-        self._stream.write(content)
+        self._sink.write(content)
         self._digest.update(content)
         self.num_bytes += len(content)
         return len(content)
@@ -268,9 +314,7 @@ class AtomicWriter:
 
     def close(self) -> None:
         """Take no more bytes. The file gets its name when the ``with`` block ends."""
-        stream, self._stream = self._stream, None
-        if stream is not None:
-            stream.close()
+        self._closed = True
 
     def tell(self) -> int:
         """Return the number of bytes written so far."""
@@ -279,6 +323,29 @@ class AtomicWriter:
     def writable(self) -> bool:
         """Return whether bytes can be written."""
         return not self.closed
+
+
+class _RenamedFile:
+    """A temporary file beside its target, renamed at the end; no two share a temporary name."""
+
+    def __init__(self, target: str) -> None:
+        self._target, self._temporary = target, _temporary_name(target)
+        # Beam makes the folder of a local file.
+        plain = CompressionTypes.UNCOMPRESSED
+        self._stream = cast(BinaryIO, FileSystems.create(self._temporary, compression_type=plain))
+
+    def write(self, content: bytes) -> None:
+        self._stream.write(content)
+
+    def commit(self) -> None:
+        self._stream.close()
+        _replace(self._temporary, self._target)
+
+    def discard(self) -> None:
+        # What is still buffered may fail to be written once more, as on a full disk.
+        with suppress(OSError):
+            self._stream.close()
+        delete([self._temporary])
 
 
 def _temporary_name(path: str) -> str:

@@ -11,10 +11,11 @@ import pyarrow as pa
 
 from glotmill.pipelines import build
 from glotmill.pipelines.engine import Build, num_cores
+from glotmill.pipelines.errors import RunError
 from glotmill.pipelines.progress import Look
 from glotmill.schemas.lock import Lock
 from glotmill.schemas.manifest import MANIFEST, SUCCESS, FileEntry, Manifest, dump_manifest
-from glotmill.transforms import storage
+from glotmill.transforms import storage, versions
 from glotmill.transforms.each_unit import UnitWork, do_directly
 from glotmill.transforms.records import temporary_folder
 from glotmill.transforms.statistics import merge
@@ -111,6 +112,8 @@ def run_stage(stage: Stage, job: Job, key: str, before: Manifests) -> Manifest:
         return done
     # Readers trust only what is marked as complete: unmark it before touching its files.
     storage.delete([f"{job.root}/{SUCCESS}", f"{job.root}/{stage.name}/{SUCCESS}"])
+    # Another launcher that was out of reach and comes back must not write over what is made here.
+    replaces = versions.version_of(f"{job.root}/{stage.name}/{MANIFEST}")
     storage.delete([temporary_folder(job.root, stage.name)])
     for folder in {stage.name, *stage.folders}:
         storage.delete_temporaries(f"{job.root}/{folder}")
@@ -119,16 +122,35 @@ def run_stage(stage: Stage, job: Job, key: str, before: Manifests) -> Manifest:
         stage=stage.name, key=key, glotmill=version("glotmill"), files=tuple(files), counts=counts
     )
     _delete_stale(job.root, stage.folders, files)
-    complete(job.root, stage.name, manifest)
+    complete(job.root, stage.name, manifest, replaces)
     storage.delete([temporary_folder(job.root, stage.name)])
     job.progress.finished(stage.name)
     return manifest
 
 
-def complete(root: str, folder: str, manifest: Manifest) -> None:
-    """Writes a manifest, and then the marker that it is whole."""
+def complete(root: str, folder: str, manifest: Manifest, replaces: str | None = None) -> None:
+    """Writes a manifest, and then the marker that it is whole.
+
+    Args:
+        root: the output directory.
+        folder: of the stage; empty for the corpus.
+        manifest: what was written.
+        replaces: version of the manifest that this one takes the place of; None for any.
+
+    Raises:
+        RunError: another run has written one meanwhile.
+    """
     prefix = f"{root}/{folder}" if folder else root
-    storage.write_atomically(f"{prefix}/{MANIFEST}", dump_manifest(manifest))
+    path = f"{prefix}/{MANIFEST}"
+    try:
+        if replaces is None:
+            replaces = versions.version_of(path)
+        versions.replace(path, dump_manifest(manifest), replaces)
+    except versions.ChangedMeanwhile:
+        raise RunError(
+            f"another run wrote {path} meanwhile; nothing of this one is used. Run again when the "
+            "other is done"
+        ) from None
     storage.write_atomically(f"{prefix}/{SUCCESS}", b"")
 
 

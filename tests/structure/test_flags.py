@@ -18,6 +18,7 @@ FLAGS = {
         *("out", "--token", "--sequence", "--id", "--url", "--hash", "--text", "--limit", "--json"),
     },
     "schema": set(),
+    "train": {"configuration", "--find-lr"},
     "near bands": {"--similarity", "--permutations"},
     "lid thresholds": {"out"},
     "lid train": {"corpus", "--out"},

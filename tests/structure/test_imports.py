@@ -13,7 +13,7 @@ ALLOWED = {
     "schemas": {"language_registry"},
     "transforms": {"schemas", "language_registry"},
     "dashboard": {"transforms", "schemas", "language_registry"},
-    "pipelines": {"dashboard", "transforms", "schemas", "language_registry", "recipes"},
+    "pipelines": {"dashboard", "transforms", "schemas", "language_registry", "recipes", "trainer"},
     "trainer": {"schemas"},
     "recipes": set(),
 }
