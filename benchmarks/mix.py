@@ -6,7 +6,7 @@
 
 Every stage runs in a process of its own. CPU seconds are of all its processes, peak memory is that
 of its largest process. `--times` reads the corpus as several sources without removing duplicates,
-to have more text; `--rate` draws the smallest labels, which have a tenth of it, so many times.
+to have more text; `--rate` draws the smallest labels, which have 3% of it, so many times.
 `--datatrove` names a virtual environment with datatrove 0.10.1 and tokenizers: its
 DocumentTokenizer and merger then tokenize and shuffle the same files, one task at a time.
 """
@@ -24,8 +24,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 STAGES = ("ingest", "deduplicate", "compose", "mix")
-# Labels below this size have a tenth of the text that make_corpus.py makes.
-SMALL_WORDS_PER_DOCUMENT = 0.4
+# Labels below this size have 3% of the text that make_corpus.py makes.
+SMALL_WORDS_PER_DOCUMENT = 0.2
 
 
 class Silent:

@@ -59,6 +59,18 @@ TRAIN = Outcome("mix", "train", "")
 REPEATED = Outcome("mix", "train", "repeated")
 VALIDATION = Outcome("mix", "validation", "")
 
+#: The category of sources with parallel text; what they hold is counted in pairs.
+BITEXT = "bitext"
+
+
+def kind_of(category: str) -> str:
+    """What a category is counted in.
+
+    >>> kind_of("bitext"), kind_of("code")
+    ('pairs', 'documents')
+    """
+    return "pairs" if category == BITEXT else "documents"
+
 
 class Sums:
     """Amounts by outcome and by any further keys of the statistics."""

@@ -44,10 +44,10 @@ def conservation(flow: Flow, rows: Mapping[tuple[str, str], int]) -> list[Equati
         rows: rows of ingest's files by table and source.
     """
     tables = ("documents", "dropped", "rejected")
-    rows_read = sum(rows.get((table, flow.source), 0) for table in tables)
+    rows_read = sum(rows.get((table, flow.name), 0) for table in tables)
     return [
         Equation(
-            flow.source,
+            flow.name,
             ("read", rows_read),
             [
                 ("kept", flow.kept.documents),
@@ -56,7 +56,7 @@ def conservation(flow: Flow, rows: Mapping[tuple[str, str], int]) -> list[Equati
             ],
         ),
         Equation(
-            flow.source,
+            flow.name,
             ("kept", flow.kept.documents),
             [
                 ("duplicates", flow.duplicates.documents),
@@ -64,11 +64,12 @@ def conservation(flow: Flow, rows: Mapping[tuple[str, str], int]) -> list[Equati
             ],
         ),
         Equation(
-            flow.source,
+            flow.name,
             ("surviving", flow.surviving.documents),
             [
                 ("train, first copies", flow.train.documents),
                 ("validation", flow.validation.documents),
+                *([("excluded", flow.excluded.documents)] if flow.excluded.documents else []),
                 ("not drawn", flow.unsampled.documents),
             ],
         ),

@@ -31,10 +31,14 @@ TERMS: dict[str, str] = {
     ),
     "surviving": "Kept documents less duplicates: what the mixture can draw from.",
     "available": "Kept documents less duplicates: what the mixture can draw from.",
+    "excluded": (
+        "Surviving documents kept out of training because they would leak what is held out: the "
+        "same text, a near duplicate of it, or a side of a held-out pair."
+    ),
     "not drawn": (
-        "Surviving documents in neither split: their tier has a rate below 1 and the draw passed "
-        "them over, or the mixture leaves their category out. Derived: surviving − first copies "
-        "− validation."
+        "Surviving documents in neither split: their rate is below 1 and the draw passed them "
+        "over, or the mixture leaves their category out. Derived: surviving − excluded − first "
+        "copies − validation."
     ),
     "validation": "Documents held out of training, each once.",
     "train, first copies": "Documents drawn for training, each counted once.",
@@ -53,8 +57,63 @@ TERMS: dict[str, str] = {
     "dropped share": "Dropped documents as a share of kept and dropped documents.",
     "share of read": "Documents as a share of all records read.",
     "script": "Main script of the letters of each text, as recognised; ISO 15924.",
-    "planned": "What the plan expects the training shards to hold, in the unit of the tiers.",
+    "planned": "What the plan wants in the training shards, in the unit the recipe counts by.",
     "labels": "Labels with at least one available document.",
+    "sources": "Sources that documents of the label were kept from.",
+    "domain": "What the recipe calls the subject of a source; a label's parts by available words.",
+    "warnings": "What to look at before training on the label; each is defined below.",
+    "fate": (
+        "What became of the documents that were read, as shares: train (first copies), "
+        "validation, not drawn, excluded, duplicates, dropped."
+    ),
+    "category": "Kind of source, as the recipe says; each category has tiers of its own.",
+    "realised": (
+        "What stands in the training shards, repeats included, in the unit that the recipe "
+        "counts by."
+    ),
+    "deviation": (
+        "Realised less planned, as a share of planned. Whole documents are drawn, so small labels "
+        "cannot be met exactly."
+    ),
+    "drawn": "Realised over available: how often the text is seen, on average.",
+    "plan share": "Planned amount of the row as a share of all that is planned.",
+    "realised share": "Realised amount of the row as a share of all that was drawn.",
+    "binding": "What keeps the label from more, or from less, than its share of the budget.",
+    "relaxed": "Wishes of the recipe that could not be kept for the label.",
+    "can be drawn": "What training can draw from, in the unit that the recipe counts by.",
+    "cluster": (
+        "Documents that are equal or near duplicates, of which one stays; a document without "
+        "duplicates is a cluster of one."
+    ),
+    "cluster size": "Documents of a cluster, the one that stays included.",
+    "clusters": "Clusters of the size, counted by the document that stays.",
+    "in clusters": "Documents that ingest kept and that are in clusters of the size.",
+    "oversized": (
+        "Clusters of near duplicates with more texts, or with a larger share of a label, than "
+        "deduplicate.near allows."
+    ),
+    "profile": (
+        "Of documents that ingest kept, from sketches: quantiles are right within about 1% of "
+        "rank, counts of hosts within about 2%, and what is named as frequent is."
+    ),
+    "length": "Characters of a document; of a tenth, of half and of nine tenths they are fewer.",
+    "confidence": "The identifier's confidence; of half, and of a tenth, of the documents less.",
+    "hosts": "Different hosts in the URLs of documents, and the most frequent of them.",
+    "top n-grams": (
+        "The most frequent runs of three words, or of six characters in scripts without spaces, "
+        "of one document in 32."
+    ),
+    "tokens": "What the tokenizer of output.tokens makes of the text, end of document included.",
+    "fertility": "Tokens a word.",
+    "premium": (
+        "Tokens of the label over those of English for sentences that say the same, from pairs of "
+        "the run (Petrov et al., 2023, arXiv 2305.15425)."
+    ),
+    "bytes per token": "UTF-8 bytes that a token stands for, on average.",
+    "fallback": "Tokens that are single bytes because the vocabulary has no piece for them.",
+    "cpu seconds": "Processor time of ingest, over all workers, as units note it when they end.",
+    "text per second": "Bytes of text, read and normalised, for each CPU second.",
+    "seconds": "Time on the wall clock, from a stage's start to its manifest.",
     "input": "Size of the input files as they are stored, compressed or not.",
     "declared": "Label of the language that the source declares; empty where it declares none.",
     "identified": "Label that the identifier finds in the text; empty where it was not asked.",

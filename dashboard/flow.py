@@ -1,4 +1,4 @@
-"""Flow: what became of the records of a source, from reading to the shards."""
+"""Flow: what became of the records of a group, from reading to the shards."""
 
 from __future__ import annotations
 
@@ -12,21 +12,23 @@ from glotmill.dashboard.amounts import KEPT, REPEATED, TRAIN, VALIDATION, Amount
 
 @dataclass(frozen=True)
 class Flow:
-    """What became of the records of one source, or of all of them.
+    """What became of the records of a source, a category or a label, or of all of them.
 
     Attributes:
-        source: its name; empty for all sources together.
+        name: of the group; empty for all records together.
         rejected: records that could not be read; they have no bytes and no words.
         reasons: dropped documents by reason.
+        excluded: documents kept out of training, as they would leak what is held out.
         train: first copies of the documents drawn for training.
         repeated: their further copies.
     """
 
-    source: str
+    name: str
     rejected: Amount
     reasons: Mapping[str, Amount]
     kept: Amount
     duplicates: Amount
+    excluded: Amount
     train: Amount
     repeated: Amount
     validation: Amount
@@ -48,8 +50,8 @@ class Flow:
 
     @property
     def unsampled(self) -> Amount:
-        """Surviving documents that are neither in training nor in validation."""
-        return self.surviving - self.train - self.validation
+        """Surviving documents that are neither excluded nor in training nor in validation."""
+        return self.surviving - self.excluded - self.train - self.validation
 
     @property
     def sampled(self) -> Amount:
@@ -57,25 +59,27 @@ class Flow:
         return self.train + self.repeated
 
 
-def flows_of(documents: pa.Table, sources: Sequence[str]) -> list[Flow]:
-    """The flow of each source, in the order given.
+def flows_of(documents: pa.Table, key: str, names: Sequence[str]) -> list[Flow]:
+    """The flow of each group, in the order given.
 
     Args:
         documents: in the schema `statistics.DOCUMENTS`.
-        sources: their names.
+        key: the column that makes the groups, such as `source`.
+        names: values of the column.
     """
-    sums = Sums(documents, ["source"])
-    return [_flow(sums, source) for source in sources]
+    sums = Sums(documents, [key])
+    return [flow_of(sums, (name,), name) for name in names]
 
 
-def _flow(sums: Sums, source: str) -> Flow:
-    group = (source,)
+def flow_of(sums: Sums, group: tuple[str, ...], name: str = "") -> Flow:
+    """The flow of one group of sums."""
     return Flow(
-        source=source,
+        name=name,
         rejected=sums.all_of(group, "ingest", "rejected"),
         reasons=sums.reasons(group, "ingest", "dropped"),
         kept=sums.of(group, KEPT),
         duplicates=sums.all_of(group, "deduplicate", "dropped"),
+        excluded=sums.all_of(group, "compose", "excluded"),
         train=sums.of(group, TRAIN),
         repeated=sums.of(group, REPEATED),
         validation=sums.of(group, VALIDATION),
@@ -85,13 +89,9 @@ def _flow(sums: Sums, source: str) -> Flow:
 def whole_flow(flows: Sequence[Flow]) -> Flow:
     """All flows added up."""
     reasons = sorted({reason for flow in flows for reason in flow.reasons})
+    names = ("rejected", "kept", "duplicates", "excluded", "train", "repeated", "validation")
     return Flow(
-        source="",
-        rejected=total(flow.rejected for flow in flows),
+        name="",
         reasons={r: total(flow.reasons.get(r, Amount()) for flow in flows) for r in reasons},
-        kept=total(flow.kept for flow in flows),
-        duplicates=total(flow.duplicates for flow in flows),
-        train=total(flow.train for flow in flows),
-        repeated=total(flow.repeated for flow in flows),
-        validation=total(flow.validation for flow in flows),
+        **{name: total(getattr(flow, name) for flow in flows) for name in names},
     )

@@ -51,3 +51,12 @@ def percent(value: float) -> str:
     if value <= 0:
         return "0%"
     return "<0.1%" if value * 100 < _SMALL_PERCENT else f"{value * 100:.1f}%"
+
+
+def times(value: float) -> str:
+    """How often something is drawn.
+
+    >>> times(0.5), times(2.34567)
+    ('0.5×', '2.35×')
+    """
+    return f"{value:.3g}×" if value < 100 else f"{value:,.0f}×"

@@ -18,7 +18,7 @@ class Step:
     """One bar: a level that was reached, or what was lost or gained on the way to the next.
 
     Attributes:
-        key: names the step in all sources alike.
+        key: names the step in all groups alike.
         group: which colour it has.
     """
 
@@ -34,8 +34,8 @@ def funnel(flow: Flow, reasons: Sequence[str]) -> list[Step]:
     """The steps of a flow, in order.
 
     Args:
-        flow: of one source or of all.
-        reasons: drop reasons to show, so that all sources have the same steps.
+        flow: of one group or of all.
+        reasons: drop reasons to show, so that all groups of a kind have the same steps.
     """
     dropped = [_dropped(reason, flow.reasons.get(reason, Amount())) for reason in reasons]
     return [
@@ -45,6 +45,7 @@ def funnel(flow: Flow, reasons: Sequence[str]) -> list[Step]:
         _step("kept", "level", "kept", flow.kept),
         _step("duplicates", "loss", "duplicates", flow.duplicates),
         _step("surviving", "level", "kept", flow.surviving),
+        _step("excluded", "loss", "excluded", flow.excluded),
         _step("not drawn", "loss", "unsampled", flow.unsampled),
         _step("validation", "loss", "validation", flow.validation),
         _step("train, first copies", "level", "train", flow.train),

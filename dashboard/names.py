@@ -59,10 +59,12 @@ def script_name(code: str) -> str:
 def locale_of(label: str) -> str:
     """The BCP 47 tag of a label, for the attribute `lang`; empty where it is of no one language.
 
-    >>> locale_of("zho_Hant"), locale_of("")
-    ('zho-Hant', '')
+    >>> locale_of("zho_Hant"), locale_of("swh_Latn"), locale_of("")
+    ('zh-Hant', 'swh-Latn', '')
     """
     try:
-        return "-".join(language_registry.split_label(label))
+        code, script = language_registry.split_label(label)
+        # BCP 47 wants the code of two letters where there is one.
+        return f"{language_registry.language(code).iso639_1 or code}-{script}"
     except ValueError:
         return ""

@@ -8,15 +8,14 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from glotmill.dashboard.amounts import KEPT, TRAIN, VALIDATION, Amount, Outcome, Sums
+from glotmill.dashboard.amounts import BITEXT, KEPT, TRAIN, VALIDATION, Amount, Outcome, Sums
 from glotmill.dashboard.flow import Flow
+from glotmill.dashboard.languages import planned_by_group
 from glotmill.dashboard.names import language_name, languages_of
+from glotmill.dashboard.shares import share
 from glotmill.dashboard.statistics import Gathered
-from glotmill.dashboard.views import planned_by_group, share
 from glotmill.schemas.tables import MANY_LANGUAGES
 
-#: The category of sources with parallel text.
-CATEGORY = "bitext"
 # Outcome and reason of what is counted by direction.
 _AVAILABLE, _TRAIN, _REPEATED = ("available", ""), ("train", ""), ("train", "repeated")
 _VALIDATION = (("validation", ""), ("validation", "repeated"))
@@ -66,6 +65,7 @@ class PairRow:
     validation: Amount
     num_documents: int
     losses: Sequence[tuple[str, int]]
+    category: str = BITEXT
 
     @property
     def removed(self) -> int:
@@ -137,7 +137,7 @@ def parallel_text(gathered: Gathered, flow: Flow) -> ParallelText:
         flow: of its sources of parallel text.
     """
     documents = gathered.documents
-    documents = documents.filter(pc.equal(documents.column("category"), CATEGORY))
+    documents = documents.filter(pc.equal(documents.column("category"), BITEXT))
     by_direction = directions_of(gathered.directions)
     num_documents: dict[str, int] = {}
     for each in by_direction:
@@ -168,7 +168,7 @@ def _pairs(documents: pa.Table, plan: pa.Table, num_documents: Mapping[str, int]
         if not label:  # of rejected records
             continue
         kept = sums.of(group, KEPT)
-        tier, rate = planned.get((label, CATEGORY), (None, None))
+        tier, rate = planned.get((label, BITEXT), (None, None))
         rows.append(
             PairRow(
                 label=label,

@@ -8,11 +8,11 @@ from typing import Any
 from glotmill.dashboard.definitions import reason_title
 from glotmill.dashboard.names import language_name, languages_of
 from glotmill.dashboard.pairs import DirectionRow, PairRow, ParallelText
-from glotmill.dashboard.views import share
+from glotmill.dashboard.shares import share, six_digits
 
 #: Pairs of languages on the page, those with the most pairs; all directions of all of them are in
 #: `statistics/pairs.parquet`.
-MAX_PAIRS = 2_500
+MAX_PAIRS = 3_000
 #: Reasons to lose pairs that the row of a pair of languages names.
 MAX_REASONS = 3
 
@@ -46,7 +46,7 @@ def _pair_columns(rows: Sequence[PairRow]) -> dict[str, Sequence[object]]:
         "read": [row.read for row in rows],
         "kept": [row.kept.documents for row in rows],
         "removed": [row.removed for row in rows],
-        "removed_share": [float(f"{share(row.removed, row.read):.6g}") for row in rows],
+        "removed_share": [six_digits(share(row.removed, row.read)) for row in rows],
         "available": [row.available.documents for row in rows],
         "available_words": [row.available.words for row in rows],
         "train": [row.train.documents for row in rows],

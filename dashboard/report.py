@@ -1,10 +1,15 @@
-"""The report of a finished run: statistics tables, a summary, and the page."""
+"""The report of a finished run: statistics tables, a summary, and the page; two runs compared."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
+
+from glotmill.dashboard.diff import Difference, difference
+from glotmill.dashboard.exports import languages_table, metrics, mixture_table
 from glotmill.dashboard.overview import Report, make_report, summary
 from glotmill.dashboard.page import render
 from glotmill.dashboard.pairs import pairs_table
+from glotmill.dashboard.profiles import Profile, profiles_table
 from glotmill.dashboard.statistics import gather
 from glotmill.dashboard.triage import triage_table
 from glotmill.schemas.manifest import FileEntry
@@ -33,10 +38,39 @@ def build_report(root: str) -> list[FileEntry]:
         write_table(root, f"{FOLDER}/documents.parquet", gathered.documents),
         write_table(root, f"{FOLDER}/rejected.parquet", gathered.rejected),
         write_table(root, f"{FOLDER}/triage.parquet", triage_table(gathered.cells)),
+        write_table(root, f"{FOLDER}/languages.parquet", languages_table(report)),
+        write_table(root, f"{FOLDER}/mixture.parquet", mixture_table(report.mixture)),
         *_pairs(root, report),
+        *_profiles(root, gathered.profiles),
         _write(root, f"{FOLDER}/summary.json", summary(report)),
+        _write(root, f"{FOLDER}/metrics.prom", metrics(report)),
         _write(root, PAGE, render(report).encode()),
     ]
+
+
+def growing_report(root: str, finished: Collection[str], about: str) -> tuple[bytes, bytes]:
+    """The page of a run that goes on, and its metrics; nothing is written.
+
+    Args:
+        root: the output directory, with the lock of the run.
+        finished: stages that are done.
+        about: what the run is at, for people.
+
+    Raises:
+        IncompleteRun: there is no lock, or not of this run.
+    """
+    report = make_report(gather(root, finished))
+    return render(report, unfinished=about).encode(), metrics(report)
+
+
+def compare(before: str, after: str) -> Difference:
+    """How a second finished output directory differs from a first.
+
+    Raises:
+        IncompleteRun: one of them is not finished.
+    """
+    first, second = (make_report(gather(root)) for root in (before, after))
+    return difference(first, second, (before, after))
 
 
 def _pairs(root: str, report: Report) -> list[FileEntry]:
@@ -45,6 +79,13 @@ def _pairs(root: str, report: Report) -> list[FileEntry]:
         return []
     table = pairs_table(report.gathered.directions)
     return [write_table(root, f"{FOLDER}/pairs.parquet", table)]
+
+
+def _profiles(root: str, profiles: Sequence[Profile]) -> list[FileEntry]:
+    """The table of profiles, where ingest left sketches."""
+    if not profiles:
+        return []
+    return [write_table(root, f"{FOLDER}/profiles.parquet", profiles_table(profiles))]
 
 
 def _write(root: str, path: str, content: bytes) -> FileEntry:

@@ -8,7 +8,8 @@ and no text twice. Their number is bounded, so a group may have more in files no
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -151,25 +152,34 @@ def _smallest(rows: pa.Table) -> Iterator[tuple[int, bytes, int]]:
 
 
 def _texts(places: Sequence[tuple[str, int]]) -> dict[tuple[str, int], str]:
-    """The texts at paths and rows, readable; of each file only the row groups with one."""
-    rows: dict[str, list[int]] = {}
+    """The texts at paths and rows, readable."""
+    return {place: readable(row["text"]) for place, row in rows_at(places, ["text"]).items()}
+
+
+def rows_at(
+    places: Iterable[tuple[str, int]], columns: Sequence[str]
+) -> dict[tuple[str, int], dict[str, Any]]:
+    """The rows at paths and row numbers; of each file only the row groups with one are read."""
+    rows: dict[str, set[int]] = {}
     for path, row in places:
-        rows.setdefault(path, []).append(row)
+        rows.setdefault(path, set()).add(row)
     return {
-        (path, row): readable(text)
+        (path, row): values
         for path, of_file in rows.items()
-        for row, text in _texts_of(path, sorted(of_file))
+        for row, values in _rows_of(path, sorted(of_file), columns)
     }
 
 
-def _texts_of(path: str, rows: Sequence[int]) -> Iterator[tuple[int, str]]:
+def _rows_of(
+    path: str, rows: Sequence[int], columns: Sequence[str]
+) -> Iterator[tuple[int, dict[str, Any]]]:
     with storage.open_input(path) as source:
         file = pq.ParquetFile(source)
         sizes = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
         ends = np.cumsum(sizes)
         numbers = np.searchsorted(ends, rows, side="right")
         for number in sorted(set(numbers.tolist())):
-            texts = file.read_row_group(number, columns=["text"]).column("text")
             start = int(ends[number]) - sizes[number]
-            for row in np.asarray(rows)[numbers == number].tolist():
-                yield row, texts[row - start].as_py()
+            wanted = np.asarray(rows)[numbers == number]
+            found = file.read_row_group(number, columns=columns).take(pa.array(wanted - start))
+            yield from zip(wanted.tolist(), found.to_pylist(), strict=True)

@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
 
+from glotmill.dashboard.amounts import kind_of
+from glotmill.dashboard.costs import StageTime, stage_times, unit_records
+from glotmill.dashboard.duplicates import Duplicates, duplicates
 from glotmill.dashboard.examples import Dropped, dropped_examples, rejected_groups
+from glotmill.dashboard.profiles import Profile, profiles
 from glotmill.dashboard.triage import Cell, triage, with_samples
 from glotmill.schemas.lock import Lock, parse_lock
-from glotmill.schemas.manifest import Manifest
-from glotmill.schemas.tables import STATISTICS
+from glotmill.schemas.manifest import Manifest, UnitRecord
+from glotmill.schemas.tables import DIRECTIONS, PLAN, STATISTICS
 from glotmill.transforms import storage
 from glotmill.transforms.directions import FOLDER as DIRECTIONS_FOLDER
 from glotmill.transforms.directions import merge_directions
-from glotmill.transforms.mix import PLAN_PATH
+from glotmill.transforms.plan import PLAN_PATH
+from glotmill.transforms.sketches import merge_sketches
 from glotmill.transforms.statistics import merge
 from glotmill.transforms.tables import read_table
 from glotmill.transforms.unit_index import read_manifest
 
 LOCK = "recipe.lock.yaml"
 STAGES = ("ingest", "deduplicate", "mix")
+# Of outputs of earlier versions it is absent.
+COMPOSE = "compose"
+AVAILABLE_PATH = "compose/available.parquet"
+FERTILITY_PATH = "compose/fertility.parquet"
+RATES_PATH = "mix/rates.parquet"
+# Written by ingest: a file a unit, in the schema `sketches.SKETCHES`.
+SKETCHES_FOLDER = "ingest/sketches"
 
 #: Merged statistics of all stages, and what the recipe says of each source.
 DOCUMENTS = pa.schema(
@@ -44,51 +56,129 @@ class Gathered:
 
     Attributes:
         lock: the resolved recipe and its inputs.
-        manifests: of the stages STAGES.
+        root: the output directory.
+        goes_on: whether the run is not finished, so that stages and units may be missing.
+        manifests: of the stages STAGES, and of COMPOSE where there is one.
         documents: in the schema DOCUMENTS.
         rejected: in the schema `examples.REJECTED_GROUPS`.
         plan: the mixture, in the schema PLAN.
+        rates: what is drawn by domain, in the schema RATES; None where the stage wrote none.
+        available: what may be drawn, in the schema AVAILABLE; None likewise.
+        fertility: tokens of the sides of pairs, in the schema FERTILITY; None likewise.
         directions: pairs by the order of their languages, in the schema `tables.DIRECTIONS`.
         dropped: an example of each reason to drop.
         cells: declared × identified × script by source, the worst first.
         rows: rows of the files under `ingest/`, by table and source, as the manifest lists them.
+        duplicates: of the kinds that the recipe has, `documents` and `pairs`.
+        profiles: of the labels' texts; empty where ingest left no sketches.
+        records: of the units that ingest finished.
+        times: of the stages, where somebody took them.
     """
 
     lock: Lock
+    root: str
+    goes_on: bool
     manifests: Mapping[str, Manifest]
     documents: pa.Table
     rejected: pa.Table
     plan: pa.Table
+    rates: pa.Table | None
+    available: pa.Table | None
+    fertility: pa.Table | None
     directions: pa.Table
     dropped: Sequence[Dropped]
     cells: Sequence[Cell]
     rows: Mapping[tuple[str, str], int]
+    duplicates: Mapping[str, Duplicates]
+    profiles: Sequence[Profile]
+    records: Sequence[UnitRecord]
+    times: Sequence[StageTime]
 
 
-def gather(root: str) -> Gathered:
-    """Reads a finished output directory.
+def gather(root: str, finished: Collection[str] | None = None) -> Gathered:
+    """Reads an output directory.
+
+    Args:
+        root: the output directory.
+        finished: of a run that goes on, the stages that are done; of the others only what ingest
+            has finished so far is read. None where all has to be there.
 
     Raises:
         IncompleteRun: a stage is missing, or the lock is of another run.
     """
-    lock = _lock(root)
-    manifests = {stage: _manifest(root, stage) for stage in STAGES}
+    lock = read_lock(root)
+    records = unit_records(root, lock)
+    goes_on = finished is not None
+    manifests = _so_far(root, records, finished) if finished is not None else _manifests(root)
     parts = {stage: parts_of(root, manifest) for stage, manifest in manifests.items()}
     statistics = merge(table for of_stage in parts.values() for table in of_stage.values())
-    ingest = manifests["ingest"]
-    rejected = [f"{root}/{entry.path}" for entry in ingest.under("ingest/rejected")]
-    dropped = [f"{root}/{entry.path}" for entry in ingest.under("ingest/dropped")]
+    ingest, mix = manifests["ingest"], manifests["mix"]
+    planned = not goes_on or bool(mix.files)
     return Gathered(
         lock=lock,
+        root=root,
+        goes_on=goes_on,
         manifests=manifests,
         documents=described(statistics, lock),
-        rejected=rejected_groups(rejected),
-        plan=read_table(f"{root}/{_listed(manifests['mix'], PLAN_PATH)}"),
-        directions=_directions(root, manifests["mix"], lock),
-        dropped=dropped_examples(dropped),
+        rejected=rejected_groups(_paths(root, ingest, "ingest/rejected")),
+        plan=read_table(f"{root}/{_listed(mix, PLAN_PATH)}") if planned else PLAN.empty_table(),
+        rates=_if_listed(root, mix, RATES_PATH),
+        available=_if_listed(root, manifests.get(COMPOSE), AVAILABLE_PATH),
+        fertility=_if_listed(root, manifests.get(COMPOSE), FERTILITY_PATH),
+        directions=_directions(root, mix, lock) if planned else DIRECTIONS.empty_table(),
+        dropped=dropped_examples(_paths(root, ingest, "ingest/dropped")),
         cells=with_samples(triage(statistics), root, ingest, parts["ingest"]),
         rows=rows_by_source(ingest, lock),
+        duplicates=_duplicates(root, manifests["deduplicate"], lock),
+        profiles=_profiles(_paths(root, ingest, SKETCHES_FOLDER)),
+        records=records,
+        times=stage_times(root),
     )
+
+
+def _manifests(root: str) -> dict[str, Manifest]:
+    found = {stage: _manifest(root, stage) for stage in STAGES}
+    composed = read_manifest(root, COMPOSE)
+    if composed is None:
+        return found
+    return {**{stage: found[stage] for stage in STAGES[:2]}, COMPOSE: composed, "mix": found["mix"]}
+
+
+def _so_far(
+    root: str, records: Sequence[UnitRecord], finished: Collection[str]
+) -> dict[str, Manifest]:
+    """Manifests of the stages that are done, and of what ingest has done; the rest are empty."""
+    version = read_lock(root).glotmill
+    files = tuple(file for record in records for file in record.files)
+    begun = Manifest(stage="ingest", key="", glotmill=version, files=files, counts={})
+    nothing = begun.model_copy(update={"files": ()})
+    found = {}
+    for stage in (*STAGES[:2], COMPOSE, "mix"):
+        done = read_manifest(root, stage) if stage in finished else None
+        otherwise = begun if stage == "ingest" else nothing.model_copy(update={"stage": stage})
+        found[stage] = otherwise if done is None else done
+    return found
+
+
+def _paths(root: str, manifest: Manifest, folder: str) -> list[str]:
+    return [f"{root}/{entry.path}" for entry in manifest.under(folder)]
+
+
+def _profiles(paths: Sequence[str]) -> list[Profile]:
+    return profiles(merge_sketches(read_table(path) for path in paths)) if paths else []
+
+
+def _if_listed(root: str, manifest: Manifest | None, path: str) -> pa.Table | None:
+    if manifest is None or all(entry.path != path for entry in manifest.files):
+        return None
+    return read_table(f"{root}/{path}")
+
+
+def _duplicates(root: str, manifest: Manifest, lock: Lock) -> dict[str, Duplicates]:
+    categories = {source.name: source.category for source in lock.recipe.sources}
+    units = {unit.key: categories[unit.source] for unit in lock.units}
+    kinds = {kind_of(category) for category in categories.values()}
+    return {kind: duplicates(root, manifest, units, kind) for kind in sorted(kinds)}
 
 
 def _directions(root: str, mix: Manifest, lock: Lock) -> pa.Table:
@@ -115,7 +205,12 @@ def parts_of(root: str, manifest: Manifest) -> dict[str, pa.Table]:
     return dict(zip(names, tables, strict=True))
 
 
-def _lock(root: str) -> Lock:
+def read_lock(root: str) -> Lock:
+    """The lock of an output directory.
+
+    Raises:
+        IncompleteRun: there is none.
+    """
     path = f"{root}/{LOCK}"
     if not storage.exists(path):
         raise IncompleteRun(f"no {LOCK} in {root}: it is not the output directory of a run")

@@ -7,6 +7,7 @@ from typing import Any
 from glotmill.dashboard.definitions import verdict_title
 from glotmill.dashboard.names import language_name, locale_of
 from glotmill.dashboard.overview import Report
+from glotmill.dashboard.shares import six_digits
 from glotmill.dashboard.triage import Cell, worst_of_each_verdict
 
 #: Cells of a verdict on the page; all of them are in `statistics/triage.parquet`.
@@ -35,7 +36,7 @@ def triage_data(report: Report) -> dict[str, Any]:
             "script": [cell.script for cell in cells],
             "verdict": [verdict_title(cell.verdict) for cell in cells],
             "documents": [cell.amount.documents for cell in cells],
-            "share": [float(f"{cell.share:.6g}") for cell in cells],
+            "share": [six_digits(cell.share) for cell in cells],
             "words": [cell.amount.words for cell in cells],
             "dropped": [cell.num_dropped for cell in cells],
             "samples": [list(cell.samples) for cell in cells],

@@ -1,4 +1,4 @@
-"""Views: the numbers of the report, as pure functions on Arrow tables.
+"""Views: scripts, sources, tiers and losses, as pure functions on Arrow tables.
 
 Tables named `documents` are in the schema `statistics.DOCUMENTS`, tables named `plan` in PLAN.
 """
@@ -7,99 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import get_args
+from typing import Protocol, get_args
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from glotmill.dashboard.amounts import (
-    KEPT,
-    VALIDATION,
-    Amount,
-    Outcome,
-    Sums,
-    total,
-)
+from glotmill.dashboard.amounts import VALIDATION, Amount, Outcome, Sums, total
 from glotmill.dashboard.flow import Flow
-from glotmill.dashboard.names import language_name, script_name, script_of
+from glotmill.dashboard.languages import LanguageRow
+from glotmill.dashboard.names import script_name
+from glotmill.dashboard.shares import share
 from glotmill.schemas.recipe import Category, Recipe, Source
 from glotmill.schemas.tiers import Tier, tiers_of
 
 _CATEGORIES = get_args(Category)
-
-
-def share(part: float, whole: float) -> float:
-    """A part of a whole; 0 where there is no whole.
-
-    >>> share(1, 4), share(0, 0)
-    (0.25, 0.0)
-    """
-    return part / whole if whole else 0.0
-
-
-# ------------------------------------------------------------- languages
-
-
-@dataclass(frozen=True)
-class LanguageRow:
-    """One label in one category of the mixture; `available` is what deduplication left."""
-
-    label: str
-    name: str
-    script: str
-    category: str
-    available: Amount
-    tier: str | None
-    rate: float | None
-    sampled: Amount
-    sampled_share: float
-    validation: Amount
-    duplicates_share: float
-    dropped_share: float
-
-
-def languages(documents: pa.Table, plan: pa.Table) -> list[LanguageRow]:
-    """Every category and label that ingest saw, sorted by label; shares of words and documents."""
-    sums = Sums(documents, ["label", "category"])
-    drawn = total(sums.sampled(group) for group in sums.groups)
-    planned = planned_by_group(plan)
-    # Rejected records have no label.
-    return [
-        _language(sums, group, planned.get(group, (None, None)), drawn.words)
-        for group in sums.groups
-        if group[0]
-    ]
-
-
-def _language(
-    sums: Sums, group: tuple[str, ...], planned: tuple[str | None, float | None], drawn: int
-) -> LanguageRow:
-    label, category = group
-    kept = sums.of(group, KEPT).documents
-    dropped = sums.all_of(group, "ingest", "dropped").documents
-    available = sums.surviving(group)
-    sampled = sums.sampled(group)
-    return LanguageRow(
-        label=label,
-        name=language_name(label),
-        script=script_of(label),
-        category=category,
-        available=available,
-        tier=planned[0],
-        rate=planned[1],
-        sampled=sampled,
-        sampled_share=share(sampled.words, drawn),
-        validation=sums.of(group, VALIDATION),
-        duplicates_share=share(kept - available.documents, kept),
-        dropped_share=share(dropped, kept + dropped),
-    )
-
-
-def planned_by_group(plan: pa.Table) -> dict[tuple[str, ...], tuple[str, float]]:
-    """Tier and rate by label and category."""
-    names = ("label", "category", "tier", "rate")
-    rows = zip(*(plan.column(name).to_pylist() for name in names), strict=True)
-    return {(label, category): (tier, rate) for label, category, tier, rate in rows}
 
 
 # --------------------------------------------------------------- scripts
@@ -170,37 +91,69 @@ class TierRow:
     planned_count: float
 
 
-def tiers(languages: Sequence[LanguageRow], plan: pa.Table, recipe: Recipe) -> list[TierRow]:
+class Planned(Protocol):
+    """What the mixture plans and draws of one label in one category."""
+
+    @property
+    def category(self) -> str:
+        """Of the recipe's."""
+
+    @property
+    def tier(self) -> str | None:
+        """Its tier; None where the mixture leaves the category out."""
+
+    @property
+    def available(self) -> Amount:
+        """What deduplication left."""
+
+    @property
+    def sampled(self) -> Amount:
+        """What was drawn, repeats included."""
+
+    @property
+    def validation(self) -> Amount:
+        """What is held out."""
+
+
+def tiers(labels: Sequence[Planned], plan: pa.Table, recipe: Recipe) -> list[TierRow]:
     """The tiers of the recipe, largest first, and what is left out of the mixture, if anything.
 
     Where categories have tables of their own, the tiers carry the names of these.
+
+    Args:
+        labels: of some categories.
+        plan: the rows of these.
+        recipe: that was run.
     """
     tables: dict[tuple[Tier, ...], list[str]] = {}
     for category in sorted(set(plan.column("category").to_pylist()), key=_CATEGORIES.index):
         tables.setdefault(tiers_of(recipe.mix.tiers, category), []).append(category)
+    planned = _planned_by_tier(plan)
+    rows = []
+    for table, categories in tables.items():
+        of_table = [row for row in labels if row.category in categories]
+        prefix = f"{', '.join(categories)}: " if len(tables) > 1 else ""
+        for tier in table:
+            count = sum(planned.get((category, tier.name), 0.0) for category in categories)
+            rows.append(_tier(f"{prefix}{tier.name}", tier, of_table, count))
+    if any(row.tier is None and row.available.documents for row in labels):
+        rows.append(_tier("", None, labels, 0.0))
+    return rows
+
+
+def _planned_by_tier(plan: pa.Table) -> dict[tuple[str, str], float]:
     planned: dict[tuple[str, str], float] = {}
     columns = ("category", "tier", "planned_count")
     for category, name, count in zip(
         *(plan.column(each).to_pylist() for each in columns), strict=True
     ):
         planned[category, name] = planned.get((category, name), 0.0) + count
-    rows = []
-    for table, categories in tables.items():
-        of_table = [row for row in languages if row.category in categories]
-        prefix = f"{', '.join(categories)}: " if len(tables) > 1 else ""
-        for tier in table:
-            count = sum(planned.get((category, tier.name), 0.0) for category in categories)
-            rows.append(_tier(f"{prefix}{tier.name}", tier, of_table, count))
-    if any(row.tier is None and row.available.documents for row in languages):
-        rows.append(_tier("", None, languages, 0.0))
-    return rows
+    return planned
 
 
-def _tier(
-    name: str, tier: Tier | None, languages: Sequence[LanguageRow], planned: float
-) -> TierRow:
+def _tier(name: str, tier: Tier | None, labels: Sequence[Planned], planned: float) -> TierRow:
     of_tier = None if tier is None else tier.name
-    rows = [row for row in languages if row.tier == of_tier and row.available.documents]
+    rows = [row for row in labels if row.tier == of_tier and row.available.documents]
     return TierRow(
         name=name,
         at_least=tier.at_least if tier else 0.0,

@@ -34,7 +34,7 @@ from glotmill.transforms.readers import probe, split_file
 from glotmill.transforms.readers.errors import MissingColumn, ProbeError, WrongColumnType
 
 #: Raised by one whenever ingest gives other output for the same recipe and input.
-INGEST_VERSION = 3
+INGEST_VERSION = 4
 
 #: The same for parallel text.
 PAIRS_VERSION = 1

@@ -49,6 +49,7 @@ from glotmill.transforms.readers import (
     read_slice,
 )
 from glotmill.transforms.sentences import JudgeSentences
+from glotmill.transforms.sketches import Sketches, sketches_table, update
 from glotmill.transforms.statistics import merge, summarise
 from glotmill.transforms.tables import TableWriter, write_table
 
@@ -181,7 +182,8 @@ class UnitIngester:
         """Reads, annotates and writes one unit; its record is written last."""
         source = self._sources[unit.source]
         with ExitStack() as stack:
-            work = _UnitWork(self._root, unit, self._schemas[source.name], stack)
+            schema, pairs = self._schemas[source.name], source.is_bitext
+            work = _UnitWork(self._root, unit, schema, stack, pairs=pairs)
             for part in unit.slices:
                 if source.is_bitext:
                     self._pair_ingester(source).ingest(work, part)
@@ -264,7 +266,9 @@ def _records(read: pa.RecordBatch, source: str, name: str, code: str | None) -> 
 class _UnitWork:
     """Files and sums of the unit at hand."""
 
-    def __init__(self, root: str, unit: Unit, schema: pa.Schema, stack: ExitStack) -> None:
+    def __init__(
+        self, root: str, unit: Unit, schema: pa.Schema, stack: ExitStack, *, pairs: bool
+    ) -> None:
         self._root = root
         self._unit = unit
         self._schema = schema
@@ -281,6 +285,8 @@ class _UnitWork:
         }
         self._counts: Counter[str] = Counter()
         self._statistics: list[pa.Table] = []
+        # Of text in one language: a pair has two lengths and two hosts.
+        self._sketches: Sketches | None = None if pairs else {}
         self._profile: Counter[str] = Counter()
 
     def timed(self, step: str, work: Callable[[], _Result]) -> _Result:
@@ -300,6 +306,9 @@ class _UnitWork:
         for name, rows in (("documents", documents), ("dropped", dropped)):
             order = [*self._schema.names, *([DROP_REASON.name] if name == "dropped" else [])]
             self._writers[name].write(rows.select(order))
+        if self._sketches is not None:
+            sketches = self._sketches
+            self.timed("sketches", lambda: update(sketches, documents))
         self._counts.update(
             kept=documents.num_rows,
             dropped=dropped.num_rows,
@@ -336,6 +345,9 @@ class _UnitWork:
         path = f"{FOLDER}/statistics/{self._unit.key}.parquet"
         statistics = write_table(self._root, path, merge(self._statistics))
         files = [entry for writer in self._writers.values() for entry in writer.entries]
+        if self._sketches:
+            path = f"{FOLDER}/sketches/{self._unit.key}.parquet"
+            files.append(write_table(self._root, path, sketches_table(self._sketches)))
         counts = self._counts
         return UnitRecord(
             key=self._unit.key,

@@ -27,6 +27,7 @@ class IngestStage:
         "ingest/documents",
         "ingest/dropped",
         "ingest/rejected",
+        "ingest/sketches",
         "ingest/statistics",
     )
 

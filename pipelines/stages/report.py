@@ -10,7 +10,7 @@ from glotmill.pipelines.stages.base import Job, Manifests, Written
 from glotmill.pipelines.units import fingerprint
 
 #: Raised by one whenever the stage gives other output for the same recipe and input.
-VERSION = 3
+VERSION = 4
 
 
 class ReportStage:

@@ -1,114 +1,21 @@
 """Output directories as the stages leave them, with numbers that are made up."""
 
+import time
+
 import numpy as np
 import pyarrow as pa
 import pytest
+from run_writer import RunWriter, counts, directed, planned, row
 
+from glotmill.dashboard import build_report
 from glotmill.language_registry import all_languages
-from glotmill.schemas.lock import Input, Lock, Unit, UnitSlice, dump_lock
-from glotmill.schemas.manifest import MANIFEST, SUCCESS, Manifest, dump_manifest
-from glotmill.schemas.recipe import Recipe
-from glotmill.schemas.tables import (
-    DIRECTIONS,
-    DROPPED,
-    PLAN,
-    REJECTED,
-    STATISTICS,
-    STATISTICS_KEYS,
-)
-from glotmill.transforms import storage
+from glotmill.schemas.tables import AVAILABLE, DROPPED, FERTILITY
 from glotmill.transforms.statistics import merge, summarise
-from glotmill.transforms.tables import write_table
 
 HOSTILE = '</script><img src=x onerror="document.title=1">'
 # Columns of documents that nothing here reads.
 NOT_WRITTEN = ("external_id", "url", "original_code", "changes", "script_share", "num_letters",
                "repeated_line_share", "repeated_ngram_share", "identified_score")  # fmt: skip
-_NO_COUNTS = {name: 0 for name in STATISTICS.names if name.startswith("num_")}
-
-
-def counts(documents, num_bytes, words):
-    return {
-        **_NO_COUNTS, "num_documents": documents, "num_bytes": num_bytes, "num_words": words
-    }  # fmt: skip
-
-
-def row(stage, outcome, reason, source, label, amount):
-    """One row of statistics; the script is that of the label."""
-    keys = dict.fromkeys(STATISTICS_KEYS, "")
-    keys |= {"stage": stage, "outcome": outcome, "reason": reason, "source": source}
-    return {**keys, "label": label, "script": label.partition("_")[2], **counts(*amount)}
-
-
-def planned(category, label, tier, rate, amount, planned_count):
-    return {
-        "category": category, "label": label, "tier": tier, **counts(*amount),
-        "num_validation_documents": 0, "validation_threshold": -1,
-        "rate": rate, "weight": 1.0, "planned_count": planned_count,
-    }  # fmt: skip
-
-
-class RunWriter:
-    """Writes the files of a finished run, and the manifests that list them."""
-
-    def __init__(self, root, recipe):
-        self.root = str(root)
-        self.recipe = Recipe.model_validate(recipe)
-        self.units = {source.name: f"{i:032x}" for i, source in enumerate(self.recipe.sources)}
-        self.files = {"ingest": [], "deduplicate": [], "mix": []}
-
-    def table(self, stage, path, table):
-        self.files[stage].append(write_table(self.root, path, table))
-
-    def rows(self, stage, path, num_rows):
-        self.table(stage, path, pa.table({"row": range(num_rows)}))
-
-    def statistics(self, stage, rows):
-        """Splits the rows into a file a source, as units would."""
-        for source, key in self.units.items():
-            of_source = [each for each in rows if each["source"] == source]
-            if of_source:
-                table = merge([pa.Table.from_pylist(of_source, STATISTICS)])
-                self.table(stage, f"{stage}/statistics/{key}.parquet", table)
-
-    def directions(self, rows):
-        """Splits the rows into files of units and of shards."""
-        for number, outcome in enumerate(("available", "train", "validation")):
-            some = [each for each in rows if each["outcome"] == outcome]
-            table = pa.Table.from_pylist(some, DIRECTIONS)
-            self.table("mix", f"mix/directions/{outcome}-{number}.parquet", table)
-
-    def rejected(self, source, rows):
-        table = pa.Table.from_pylist([{"source": source, **each} for each in rows], REJECTED)
-        self.table("ingest", f"ingest/rejected/{self.units[source]}.parquet", table)
-
-    def dropped(self, source, rows):
-        names = ("drop_reason", "label", "source", "path", "offset", "text")
-        table = pa.Table.from_pylist([{"source": source, **each} for each in rows])
-        path = f"ingest/dropped/{self.units[source]}.parquet"
-        self.table("ingest", path, table.select(names))
-
-    def finish(self, plan, totals):
-        self.table("mix", "mix/plan.parquet", pa.Table.from_pylist(plan, PLAN))
-        for stage, files in self.files.items():
-            manifest = Manifest(
-                stage=stage, key=f"key-of-{stage}", glotmill="0.1.0", files=tuple(files),
-                counts=totals[stage],
-            )  # fmt: skip
-            storage.write_atomically(f"{self.root}/{stage}/{MANIFEST}", dump_manifest(manifest))
-            storage.write_atomically(f"{self.root}/{stage}/{SUCCESS}", b"")
-        storage.write_atomically(f"{self.root}/recipe.lock.yaml", dump_lock(self._lock()))
-        return self.root
-
-    def _lock(self):
-        inputs, units = [], []
-        for source, key in self.units.items():
-            name = f"data/{source}.jsonl"
-            file = {"path": f"/somewhere/{name}", "name": name, "format": "jsonl"}
-            inputs.append(Input(source=source, size=1000, checksum=f"xxh3:{key}", **file))
-            part = UnitSlice(**file, checksum=f"xxh3:{key}", start=0, end=1000)
-            units.append(Unit(key=key, source=source, num_bytes=1000, slices=(part,)))
-        return Lock(glotmill="0.1.0", recipe=self.recipe, inputs=tuple(inputs), units=tuple(units))
 
 
 RECIPE = {
@@ -164,7 +71,39 @@ TOTALS = {
 }
 
 
-def write_small_run(root, totals=TOTALS):
+#: What a tokenizer made of the texts: category, label, split, again, words, bytes, tokens, bytes.
+TOKENIZED = [
+    ("monolingual", "eng_Latn", "train", False, 1_000, 5_000, 1_250, 0),
+    ("monolingual", "swh_Latn", "train", False, 2_190, 11_000, 4_400, 40),
+    ("monolingual", "swh_Latn", "validation", False, 100, 500, 180, 6),
+    ("monolingual", "zho_Hans", "train", False, 1_480, 5_900, 8_000, 0),
+    ("monolingual", "zho_Hans", "train", True, 1_480, 5_900, 9_999, 9),
+]
+
+
+def tokenized():
+    """The rows of TOKENIZED in the schema AVAILABLE."""
+    names = ("category", "label", "split", "again", "num_words", "num_bytes", "num_tokens",
+             "num_fallback_tokens")  # fmt: skip
+    rows = [dict(zip(names, values, strict=True)) for values in TOKENIZED]
+    zeros = {name: 0 for name in AVAILABLE.names if name.startswith("num_")}
+    return pa.Table.from_pylist([{**zeros, "domain": "", **row} for row in rows], AVAILABLE)
+
+
+def fertility():
+    """Tokens of the sides of pairs, in the schema FERTILITY."""
+    sides = (("eng_Latn-swh_Latn", "eng_Latn", 100), ("eng_Latn-swh_Latn", "swh_Latn", 160))
+    return pa.Table.from_pylist(
+        [
+            {"pair": pair, "label": label, "num_sentences": 9, "num_bytes": 9, "num_tokens": count}
+            for pair, label, count in sides
+        ],
+        FERTILITY,
+    )
+
+
+def write_small_run(root, totals=TOTALS, *, excluded=(), tokens=None, drawn=()):
+    """Three sources; `excluded` and `drawn` are further rows of statistics."""
     run = RunWriter(root, RECIPE)
     for source, num_rows in (("web", 150), ("bible", 20), ("code", 30)):
         run.rows("ingest", f"ingest/documents/{run.units[source]}.parquet", num_rows)
@@ -191,7 +130,13 @@ def write_small_run(root, totals=TOTALS):
     )
     run.statistics("ingest", INGESTED)
     run.statistics("deduplicate", REMOVED)
-    run.statistics("mix", DRAWN)
+    run.statistics("mix", [*DRAWN, *drawn])
+    if excluded or tokens is not None:
+        run.files["compose"] = []
+        run.statistics("compose", excluded)
+        if tokens is not None:
+            run.table("compose", "compose/available.parquet", tokens)
+            run.table("compose", "compose/fertility.parquet", fertility())
     run.rows("mix", "shards/train-00000-of-00002.parquet", 100)
     run.rows("mix", "shards/train-00001-of-00002.parquet", 48)
     run.rows("mix", "shards/validation-00000-of-00001.parquet", 6)
@@ -323,17 +268,6 @@ def write_triage_run(root):
     return run.finish([], {"ingest": counted, "deduplicate": {"removed": 0}, "mix": {}})
 
 
-def directed(outcome, reason, source, direction, documents, amount):
-    """One row of pairs by direction; the label is that of its languages."""
-    label = "-".join(sorted(direction.split(">")))
-    num_pairs, num_bytes, words = amount
-    return {
-        **_NO_COUNTS, "outcome": outcome, "reason": reason, "source": source, "label": label,
-        "direction": direction, "num_documents": documents, "num_pairs": num_pairs,
-        "num_bytes": num_bytes, "num_words": words,
-    }  # fmt: skip
-
-
 GERMAN, SWAHILI, THREE = (
     "deu_Latn-eng_Latn", "eng_Latn-swh_Latn", "ces_Latn-deu_Latn-eng_Latn",
 )  # fmt: skip
@@ -426,7 +360,7 @@ def write_pairs_run(root):
     )
 
 
-def write_many_pairs_run(root, num_languages=220, most_pairs=3_000):
+def write_many_pairs_run(root, num_languages=220, most_pairs=3_500):
     """Every language with the next ones, each pair once."""
     languages = [f"{each.iso639_3}_{each.scripts[0]}" for each in all_languages() if each.scripts]
     run = RunWriter(root, {**PARALLEL, "sources": PARALLEL["sources"][:1], "mix": {}})
@@ -475,6 +409,12 @@ def small_run(tmp_path_factory):
     return write_small_run(tmp_path_factory.mktemp("small"))
 
 
+@pytest.fixture(scope="session")
+def tokens_run(tmp_path_factory):
+    """The same with a tokenizer; do not change it."""
+    return write_small_run(tmp_path_factory.mktemp("tokens"), tokens=tokenized())
+
+
 @pytest.fixture
 def make_small_run(tmp_path):
     """Writes a finished output directory to change; `name` is its folder in tmp_path."""
@@ -483,7 +423,18 @@ def make_small_run(tmp_path):
 
 @pytest.fixture(scope="session")
 def large_run(tmp_path_factory):
+    """A finished run with 1,000 labels; do not change it."""
     return write_large_run(tmp_path_factory.mktemp("large"))
+
+
+@pytest.fixture(scope="session")
+def large_report(large_run):
+    """Its files as they are listed, the CPU seconds that they took, and the page."""
+    start = time.process_time()
+    entries = build_report(large_run)
+    seconds = time.process_time() - start
+    with open(f"{large_run}/report.html", encoding="utf-8") as file:
+        return entries, seconds, file.read()
 
 
 @pytest.fixture(scope="session")

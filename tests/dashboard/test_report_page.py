@@ -4,7 +4,6 @@ import base64
 import hashlib
 import json
 import re
-import time
 from html.parser import HTMLParser
 
 import pyarrow.parquet as pq
@@ -76,7 +75,10 @@ def test_files_are_written_as_listed(small_run, html):
         "statistics/documents.parquet",
         "statistics/rejected.parquet",
         "statistics/triage.parquet",
+        "statistics/languages.parquet",
+        "statistics/mixture.parquet",
         "statistics/summary.json",
+        "statistics/metrics.prom",
         "report.html",
     ]
     for entry in entries:
@@ -102,7 +104,12 @@ def test_summary(small_run, html):
     with open(f"{small_run}/statistics/summary.json", encoding="utf-8") as file:
         summary = json.load(file)
     assert summary["name"] == "small-corpus"
-    assert summary["sampled"] == {"documents": 148, "bytes": 17_300, "words": 4_060}
+    found = summary["documents"]
+    assert (found["sampled"], found["sampled_bytes"], found["sampled_words"]) == (
+        148,
+        17_300,
+        4_060,
+    )
     assert summary["num_failed_checks"] == 0
 
 
@@ -137,7 +144,7 @@ def test_hostile_text_is_shown_and_not_obeyed(html, page, hostile):
     texts = [text for text in page.texts if hostile in text]
     # Licence, drop reason (thrice), example of it, detail and excerpt of a rejected record, recipe.
     assert len(texts) >= 6
-    reasons = [each["name"] for each in page.data()["drops"]]
+    reasons = [each["name"] for each in page.data()["kinds"]["documents"]["drops"]]
     assert hostile in reasons
 
 
@@ -149,7 +156,7 @@ def test_hostile_lines_do_not_break_the_data(page):
 def test_texts_have_direction_and_language(page):
     quotes = [attributes for tag, attributes in page.elements if tag == "blockquote"]
     assert all(each["dir"] == "auto" for each in quotes)
-    assert {each["lang"] for each in quotes} == {"swh-Latn", "zho-Hans", ""}
+    assert {each["lang"] for each in quotes} == {"swh-Latn", "zh-Hans", ""}
 
 
 def test_every_column_and_view_has_a_name(page):
@@ -178,10 +185,9 @@ def test_numbers_that_add_up_raise_no_alarm(html):
     assert "The numbers do not add up." not in html
 
 
-def test_a_thousand_labels_are_quick_and_small(large_run):
-    start = time.perf_counter()
-    entries = build_report(large_run)
-    assert time.perf_counter() - start < 3
+def test_a_thousand_labels_are_quick_and_small(large_report):
+    entries, seconds, _ = large_report
+    assert seconds < 5
     assert entries[-1].num_bytes < 2_000_000
 
 
@@ -213,8 +219,7 @@ def test_files_that_no_manifest_lists_are_not_read(make_small_run, tmp_path):
     assert build_report(root) == before
 
 
-def test_numbers_of_the_large_run_add_up(large_run):
-    build_report(large_run)
+def test_numbers_of_the_large_run_add_up(large_run, large_report):
     with open(f"{large_run}/statistics/summary.json", encoding="utf-8") as file:
         summary = json.load(file)
     assert (summary["num_checks"], summary["num_failed_checks"]) == (26, 0)
@@ -229,7 +234,5 @@ def test_a_run_that_kept_nothing_has_a_report(empty_run):
     assert "The numbers do not add up." not in html
 
 
-def test_tables_name_large_thresholds_in_full(large_run):
-    build_report(large_run)
-    with open(f"{large_run}/report.html", encoding="utf-8") as file:
-        assert '<td class="number">1,000,000,000</td>' in file.read()
+def test_tables_name_large_thresholds_in_full(large_report):
+    assert '<td class="number">1,000,000,000</td>' in large_report[2]

@@ -158,10 +158,12 @@ def test_summary_for_programs(pairs_run):
     with open(f"{pairs_run}/statistics/summary.json", encoding="utf-8") as file:
         summary = json.load(file)
     assert summary["num_failed_checks"] == 0
-    assert summary["pairs"] == {
+    counts = {
         "read": 138, "kept": 125, "surviving": 115, "train": 80, "repeated": 80, "validation": 20,
         "sampled": 160, "num_labels": 3, "num_languages": 4, "num_training_documents": 16,
     }  # fmt: skip
+    assert {name: summary["pairs"][name] for name in counts} == counts
+    assert summary["documents"]["read"] == summary["documents"]["sampled"] == 3
 
 
 def test_no_section_without_parallel_text(small_run, pairs_run):
@@ -179,11 +181,11 @@ def test_no_section_without_parallel_text(small_run, pairs_run):
 
 
 def test_thousands_of_pairs_are_quick_and_small(many_pairs_run):
-    start = time.perf_counter()
+    start = time.process_time()
     entries = build_report(many_pairs_run)
-    assert time.perf_counter() - start < 3
+    assert time.process_time() - start < 5
     assert entries[-1].num_bytes < 2_500_000
     with open(f"{many_pairs_run}/report.html", encoding="utf-8") as file:
         html = file.read()
-    assert f"Shown are the {MAX_PAIRS:,} largest of 3,000" in html
-    assert pq.read_metadata(f"{many_pairs_run}/statistics/pairs.parquet").num_rows == 3_000
+    assert f"Shown are the {MAX_PAIRS:,} largest of 3,500" in html
+    assert pq.read_metadata(f"{many_pairs_run}/statistics/pairs.parquet").num_rows == 3_500

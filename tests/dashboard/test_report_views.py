@@ -71,7 +71,10 @@ def test_a_category_that_the_mixture_leaves_out_has_no_tier(report):
 
 
 def test_scripts(report):
-    rows = [(row.code, row.name, row.num_labels, row.available.words) for row in report.scripts]
+    rows = [
+        (row.code, row.name, row.num_labels, row.available.words)
+        for row in report.kind("documents").scripts
+    ]
     assert rows == [
         ("Latn", "Latin", 1, 2_390),
         ("Hans", "Simplified Han", 1, 1_500),
@@ -80,7 +83,7 @@ def test_scripts(report):
 
 
 def test_tiers(report):
-    large, small, outside = report.tiers
+    large, small, outside = report.kind("documents").tiers
     assert (large.name, large.at_least, large.rate, large.num_labels) == ("large", 2000, 0.5, 1)
     assert large.available == Amount(110, 12_000, 2_390)
     assert (large.sampled.words, large.planned_count) == (1_100, 1_140)
@@ -109,7 +112,7 @@ def test_tiers_of_categories_with_tables_of_their_own():
 
 
 def test_drop_reasons(report):
-    first, second = report.drops
+    first, second = report.kind("documents").drops
     assert (first.reason, first.amount, first.share_of_read) == (
         "mixed_scripts", Amount(10, 500, 90), 10 / 219,
     )  # fmt: skip

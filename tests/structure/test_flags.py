@@ -8,7 +8,7 @@ FLAGS = {
     "init": {"folder"},
     "check": {"recipe"},
     "plan": {"recipe", "--out", "--counts"},
-    "run": {"recipe", "--out", "--workers"},
+    "run": {"recipe", "--out", "--workers", "--dashboard"},
     "report": {"out", "--rebuild"},
     "diff": {"before", "after", "--page"},
     "inspect": {

@@ -9,6 +9,8 @@ const Charts = (() => {
   function plot(options) {
     const svg = Plot.plot({ color: plain, ...options });
     svg.setAttribute("role", "img");
+    // The picture has one name; groups within it cannot have names of their own.
+    for (const group of svg.querySelectorAll("g[aria-label]")) group.removeAttribute("aria-label");
     return svg;
   }
 
@@ -23,6 +25,7 @@ const Charts = (() => {
     return (name) => (name.length <= most ? name : `${name.slice(0, Math.max(most - 1, 3))}…`);
   }
 
+  const nothing = (unit) => document.createTextNode(`There are no ${unit} to show.`);
   const ticks = (width) => Math.max(2, Math.floor(width / 130));
 
   // Where the bar of each step begins and ends: losses come off the level before them.
@@ -37,9 +40,14 @@ const Charts = (() => {
     });
   }
 
-  function funnel(data, source, unit, unitName, width) {
-    const bars = waterfall(data.steps, data.amounts[source], unit);
+  function funnel(allSteps, amounts, unit, unitName, width) {
+    // What is nought stands in the table.
+    const there = d3.range(allSteps.length).filter((place) =>
+      allSteps[place][1] === "level" || amounts[place][0]);
+    const bars = waterfall(
+      there.map((place) => allSteps[place]), there.map((place) => amounts[place]), unit);
     const read = bars[0].value;
+    if (!read) return nothing(unitName);
     const titles = bars.map((bar) => bar.title);
     const marginLeft = room(titles, width);
     const text = (bar) =>
@@ -69,6 +77,7 @@ const Charts = (() => {
   function pairs(rows, unit, unitName, width, { asShares }) {
     const sums = { available: 0, sampled: 0 };
     for (const row of rows) for (const kind in sums) sums[kind] += row[kind][unit];
+    if (!sums.available && !sums.sampled) return nothing(unitName);
     // Tiers have an order of their own; scripts come by size.
     const ordered = asShares ? d3.sort(rows, (row) => -row.available[unit]) : rows;
     const shown = ordered.length > MOST_ROWS ? withOthers(ordered) : ordered;
@@ -130,6 +139,7 @@ const Charts = (() => {
       }));
     });
     const names = rows.map((row) => row.name);
+    if (!d3.sum(pieces, (piece) => piece.amount)) return nothing(unitName);
     const marginLeft = room(names, width);
     return plot({
       width,
@@ -151,7 +161,15 @@ const Charts = (() => {
     });
   }
 
+  // One bar a row, of an amount.
   function drops(rows, unit, unitName, width) {
+    return bars(
+      rows.map((row) => ({ name: row.name, value: row.amount[unit] })), width,
+      { unit: unitName, about: `Dropped ${unitName} by reason`, fill: "dropped" });
+  }
+
+  // One bar a row, the first ones of many.
+  function bars(rows, width, { unit, about, fill }) {
     const shown = rows.slice(0, MOST_ROWS);
     const names = shown.map((row) => row.name);
     const marginLeft = room(names, width);
@@ -162,14 +180,14 @@ const Charts = (() => {
       marginRight: 90,
       marginTop: 4,
       marginBottom: 36,
-      ariaLabel: `Dropped ${unitName} by reason`,
-      x: { label: unitName, grid: true, ticks: ticks(width - marginLeft), tickFormat: Format.tick(unitName) },
+      ariaLabel: about,
+      x: { label: unit, grid: true, ticks: ticks(width - marginLeft), tickFormat: Format.tick(unit) },
       y: { domain: names, label: null, tickSize: 0, padding: 0.25, tickFormat: shortened(marginLeft) },
       marks: [
-        Plot.barX(shown, { x: (row) => row.amount[unit], y: "name", fill: color("dropped") }),
+        Plot.barX(shown, { x: "value", y: "name", fill: color(fill) }),
         Plot.text(shown, {
-          x: (row) => row.amount[unit], y: "name", textAnchor: "start", dx: 6,
-          text: (row) => Format.amount(row.amount[unit], unitName),
+          x: "value", y: "name", textAnchor: "start", dx: 6,
+          text: (row) => Format.amount(row.value, unit),
         }),
         Plot.ruleX([0]),
       ],
@@ -192,12 +210,12 @@ const Charts = (() => {
     const ends = d3.extent(values).map((value, end) => value * (end ? 1.5 : 1 / 1.5));
     const axis = { type: "log", domain: ends, grid: true, tickFormat: Format.compact };
     return plot({
-      width: Math.min(width, 1000),
-      height: Math.min(width * 0.75, 560),
+      width,
+      height: Math.min(width * 0.75, 480),
       marginLeft: 56,
       marginBottom: 42,
       ariaLabel: "Available against sampled words of each label",
-      x: { ...axis, label: "available words", ticks: Math.max(3, Math.min(width, 1000) / 110) },
+      x: { ...axis, label: "available words", ticks: ticks(width) },
       y: { ...axis, label: "sampled words", ticks: 6 },
       marks: [
         Plot.line([[ends[0], ends[0]], [ends[1], ends[1]]], { stroke: "var(--muted)", strokeDasharray: "4 4" }),
@@ -211,5 +229,5 @@ const Charts = (() => {
     });
   }
 
-  return { funnel, pairs, fates, drops, labels };
+  return { funnel, pairs, fates, drops, bars, labels, plot, color, ticks };
 })();

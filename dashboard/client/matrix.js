@@ -60,8 +60,8 @@ const Matrix = (() => {
   }
 
   function header(data, label, attributes) {
-    const code = element("code", {}, label);
-    return element("th", { title: data.names[label] ?? label, ...attributes }, code);
+    const zoom = element("button", { type: "button", class: "zoom" }, element("code", {}, label));
+    return element("th", { title: data.names[label] ?? label, ...attributes }, zoom);
   }
 
   // Draws into a table; gives what is shown of what there is.

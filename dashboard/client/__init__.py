@@ -1,0 +1,1 @@
+"""Scripts and style of the pages: they are written into them as they stand."""
