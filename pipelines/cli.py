@@ -14,15 +14,16 @@ import threading
 import traceback
 import webbrowser
 from collections.abc import Callable
+from contextlib import nullcontext
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
 
 from glotmill.pipelines.errors import RunError, UserError
-from glotmill.schemas.loading import RecipeError, load_recipe
+from glotmill.schemas.loading import LoadedRecipe, RecipeError, load_recipe
 from glotmill.schemas.recipe import json_schema
 
 app = typer.Typer(
@@ -34,7 +35,7 @@ app = typer.Typer(
 _out = Console(highlight=False, soft_wrap=True)
 _err = Console(stderr=True, highlight=False, soft_wrap=True)
 
-RecipePath = Annotated[Path, typer.Argument(help="The recipe.", show_default=False)]
+RecipePath = Annotated[str, typer.Argument(help="The recipe, or its URI.", show_default=False)]
 
 
 def _version(wanted: bool) -> None:
@@ -67,16 +68,41 @@ def init(
     _out.print(f"wrote {recipe} and its sample\nnext: glotmill run {recipe}")
 
 
+def _load(recipe: str) -> LoadedRecipe:
+    if "://" not in recipe:
+        return load_recipe(recipe)
+    from glotmill.transforms import storage
+
+    return load_recipe(recipe, storage.read_bytes)
+
+
 @app.command()
 def check(recipe: RecipePath) -> None:
     """Check a recipe; all errors at once, no data is read."""
-    loaded = load_recipe(recipe)
+    loaded = _load(recipe)
     from glotmill.pipelines.run import check_stages
 
     check_stages(loaded)
     num_sources = len(loaded.recipe.sources)
     _out.print(f"{recipe} is a good recipe: '{loaded.recipe.name}', {num_sources} sources")
     _out.print(f"next: glotmill run {recipe}")
+
+
+@app.command()
+def plan(
+    recipe: RecipePath,
+    out: Annotated[
+        str | None, typer.Option(help="Output directory.", show_default="out/NAME")
+    ] = None,
+    counts: Annotated[
+        str | None, typer.Option(help="A table of counts to plan from, CSV or Parquet.")
+    ] = None,
+) -> None:
+    """Show what a recipe would draw of each label, and what cannot be had."""
+    from glotmill.pipelines.plan import plan_command
+
+    plan_command(_out, _load(recipe), out, counts)
+    _out.print(f"next: glotmill run {recipe}", markup=False, emoji=False)
 
 
 @app.command()
@@ -88,10 +114,14 @@ def run(
     workers: Annotated[
         int | None, typer.Option(min=1, help="Processes that work.", show_default="all cores")
     ] = None,
+    dashboard: Annotated[
+        bool, typer.Option("--dashboard", help="Serve the growing report on this machine.")
+    ] = False,
 ) -> None:
     """Run a recipe on this machine; what is done already is skipped."""
-    loaded = load_recipe(recipe)
+    loaded = _load(recipe)
     from glotmill.pipelines.engine import run_locally
+    from glotmill.pipelines.live import LiveView, TimedProgress
     from glotmill.pipelines.progress import Reporter
     from glotmill.pipelines.run import execute, prepare
     from glotmill.pipelines.stages.base import Job
@@ -100,8 +130,11 @@ def run(
     root = (out or f"out/{loaded.recipe.name}").rstrip("/")
     lock = prepare(loaded, root, _out.print)
     with Reporter(_out) as reporter:
-        job = Job(lock, root, run_locally, workers, reporter)
-        manifests = execute(job)
+        progress = TimedProgress(root, reporter)
+        with LiveView(root, progress) if dashboard else nullcontext() as live:
+            if live is not None:
+                _out.print(f"report so far: {live.address}")
+            manifests = execute(Job(lock, root, run_locally, workers, progress))
     print_summary(_out, lock.recipe, root, manifests)
     _out.print(f"next: glotmill report {root}")
 
@@ -121,6 +154,24 @@ def report(
 
 
 @app.command()
+def diff(
+    before: Annotated[str, typer.Argument(help="Output directory of a run.", show_default=False)],
+    after: Annotated[str, typer.Argument(help="That of another.", show_default=False)],
+    page: Annotated[
+        str | None, typer.Option(help="Write all differences to this HTML file.")
+    ] = None,
+) -> None:
+    """Show how a second finished run differs from a first."""
+    from glotmill.pipelines.diff import compare_runs, print_difference, write_page
+
+    found = compare_runs(before.rstrip("/"), after.rstrip("/"))
+    print_difference(_out, found)
+    if page is not None:
+        write_page(page, found)
+        _out.print(f"wrote {page}", markup=False, emoji=False)
+
+
+@app.command()
 def inspect(
     out: Annotated[str, typer.Argument(help="Output directory of a run.", show_default=False)],
     label: Annotated[
@@ -130,16 +181,76 @@ def inspect(
         str | None, typer.Option(help="Show dropped documents, those of this reason.")
     ] = None,
     source: Annotated[str | None, typer.Option(help="Name of a source.")] = None,
+    sort: Annotated[
+        Literal["random", "score", "length"] | None,
+        typer.Option(help="Show single documents: a random sample, the worst scores, the longest."),
+    ] = None,
+    match: Annotated[
+        str | None, typer.Option(help="Show single documents with this regular expression.")
+    ] = None,
+    kept: Annotated[bool, typer.Option("--kept", help="Show single documents, kept ones.")] = False,
     limit: Annotated[int, typer.Option(min=1, help="Most rows.")] = 20,
 ) -> None:
-    """Show where labels may be wrong, or what was dropped, with examples."""
+    """Show where labels may be wrong, what was dropped, or single documents."""
     from glotmill.pipelines import inspect as inspection
+    from glotmill.pipelines.paging import paged
 
     root = out.rstrip("/")
-    wanted = inspection.Wanted(label=label, reason=reason, source=source, limit=limit)
-    inspection.print_rows(_out, inspection.inspect(root, wanted))
+    wanted = inspection.Wanted(
+        label=label, reason=reason, source=source, limit=limit, sort=sort, match=match, kept=kept
+    )
+    rows = inspection.inspect(root, wanted)
+    with paged(_out):
+        inspection.print_rows(_out, rows)
     if _out.is_terminal:
         _out.print(f"next: glotmill report {root}", markup=False, emoji=False)
+
+
+@app.command()
+def trace(
+    out: Annotated[str, typer.Argument(help="Output directory of a run.", show_default=False)],
+    token: Annotated[
+        str | None, typer.Option(help="Tokens of a dataset: DATASET:POSITION[:LENGTH].")
+    ] = None,
+    sequence: Annotated[str | None, typer.Option(help="A packed sequence: SHARD:ROW.")] = None,
+    id: Annotated[str | None, typer.Option(help="Documents of this identifier.")] = None,
+    url: Annotated[str | None, typer.Option(help="Documents of this address.")] = None,
+    hash: Annotated[
+        str | None, typer.Option(help="Documents whose content hash begins like this.")
+    ] = None,
+    text: Annotated[str | None, typer.Option(help="Documents that hold this text.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="Most documents.")] = 20,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show where a document went, or which documents tokens are from."""
+    from glotmill.pipelines.paging import paged
+    from glotmill.pipelines.trace import Asked, trace
+    from glotmill.pipelines.trace_print import print_trace, trace_json
+
+    asked = Asked(token=token, sequence=sequence, id=id, url=url, hash=hash, text=text)
+    found = trace(out.rstrip("/"), asked, limit)
+    if json:
+        print(trace_json(found))
+        return
+    with paged(_out):
+        print_trace(_out, found)
+
+
+@app.command("train")
+def train_model(
+    configuration: Annotated[Path, typer.Argument(help="A train.yaml.", show_default=False)],
+    find_lr: Annotated[
+        bool, typer.Option("--find-lr", help="Look for the largest stable learning rate.")
+    ] = False,
+) -> None:
+    """Train a model on the shards of a run; goes on from its last checkpoint."""
+    try:
+        from glotmill.trainer.launch import train
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        raise UserError("training needs the extra: pip install 'glotmill[train]'") from None
+    raise typer.Exit(train(configuration, find_lr=find_lr))
 
 
 @app.command()

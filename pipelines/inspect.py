@@ -1,10 +1,11 @@
-"""Look into a finished ingest: where labels may be wrong, and what was dropped, with examples."""
+"""Look into a finished ingest: where labels may be wrong, what was dropped, single documents."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 from rich.console import Console
@@ -15,9 +16,17 @@ from rich.text import Text
 from glotmill.dashboard.definitions import verdict_title
 from glotmill.dashboard.formats import number, percent
 from glotmill.dashboard.samples import MAX_SAMPLES, find_samples, printable, readable
-from glotmill.dashboard.statistics import parts_of
+from glotmill.dashboard.statistics import parts_of, read_lock
 from glotmill.dashboard.triage import KEYS, Cell, triage
 from glotmill.pipelines.errors import UserError
+from glotmill.pipelines.inspect_documents import (
+    LABELS,
+    Choice,
+    Document,
+    Pattern,
+    Sort,
+    choose_documents,
+)
 from glotmill.schemas.manifest import Manifest
 from glotmill.transforms.statistics import merge
 from glotmill.transforms.unit_index import read_manifest
@@ -25,6 +34,9 @@ from glotmill.transforms.unit_index import read_manifest
 _DROPPED_KEYS = ("reason", "source", "label")
 _DROPPED_TITLES = ("source", "label", "reason", "documents", "words")
 _CELL_TITLES = (*KEYS, "documents", "share_of_declared", "words", "dropped")
+_DOCUMENT_TITLES = (
+    "source", "label", "outcome", "score", "characters", "path", "offset", "external_id"
+)  # fmt: skip
 _MOST_NAMES = 12
 
 
@@ -37,12 +49,18 @@ class Wanted:
         reason: of dropped documents, which are shown in place of the triage.
         source: its name.
         limit: most rows.
+        sort: order of single documents; with it, or one of the next two, they are what is shown.
+        match: regular expression that is found in their text.
+        kept: only those that ingest kept.
     """
 
     label: str | None = None
     reason: str | None = None
     source: str | None = None
     limit: int = 20
+    sort: Sort | None = None
+    match: str | None = None
+    kept: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,12 +75,19 @@ class Row:
 
 @dataclass(frozen=True)
 class Rows:
-    """The first rows, the names of their fields, and how many there are in all."""
+    """The first rows, the names of their fields, and how many there are in all.
+
+    Attributes:
+        num_examples: most examples of a row.
+        match: compiled pattern of what is highlighted in examples.
+    """
 
     name: str
     titles: Sequence[str]
     shown: Sequence[Row]
     num_all: int
+    num_examples: int = MAX_SAMPLES
+    match: Any = None
 
 
 @dataclass(frozen=True)
@@ -75,14 +100,15 @@ class _Ingest:
 
 
 def inspect(root: str, wanted: Wanted) -> Rows:
-    """The worst cells of the triage, or the dropped documents of a reason.
+    """The worst cells of the triage, the dropped documents of a reason, or single documents.
 
     Args:
         root: the output directory.
         wanted: what of it.
 
     Raises:
-        UserError: ingest is not finished, or a source, label or reason does not occur.
+        UserError: ingest is not finished, a source, label or reason does not occur, or what is
+            wanted does not go together.
     """
     manifest = read_manifest(root, "ingest")
     if manifest is None:
@@ -90,6 +116,8 @@ def inspect(root: str, wanted: Wanted) -> Rows:
             f"no finished ingest in {root}; 'glotmill run RECIPE --out {root}' makes one"
         )
     ingest = _Ingest(root, manifest, parts_of(root, manifest))
+    if wanted.sort or wanted.match is not None or wanted.kept:
+        return _documents(ingest, wanted)
     return _cells(ingest, wanted) if wanted.reason is None else _dropped(ingest, wanted)
 
 
@@ -177,6 +205,59 @@ def _dropped_row(row: Mapping[str, str], examples: Sequence[str]) -> Row:
     )
 
 
+# ------------------------------------------------------------- documents
+
+
+def _documents(ingest: _Ingest, wanted: Wanted) -> Rows:
+    if wanted.kept and wanted.reason is not None:
+        raise UserError("--kept and --reason do not go together: reasons are of dropped documents")
+    _check_names(merge(ingest.units.values()), wanted)
+    choice = Choice(
+        sort=wanted.sort or "random",
+        match=None if wanted.match is None else Pattern(wanted.match),
+        kept=wanted.kept,
+        label=wanted.label,
+        reason=wanted.reason,
+        source=wanted.source,
+        limit=wanted.limit,
+        seed=read_lock(ingest.root).recipe.seed,
+    )
+    documents, num_all = choose_documents(ingest.root, ingest.manifest, choice)
+    match = choice.match.compiled if choice.match else None
+    rows = [_document_row(document) for document in documents]
+    return Rows("documents", _DOCUMENT_TITLES, rows, num_all, num_examples=1, match=match)
+
+
+def _check_names(statistics: pa.Table, wanted: Wanted) -> None:
+    """Refuses names that no document has; of several names the first that is none."""
+    columns = {"source": ("source",), "label": LABELS, "reason": ("reason",)}
+    for kind, of_kind in columns.items():
+        name = getattr(wanted, kind)
+        if name is not None:
+            names = (each for column in of_kind for each in statistics.column(column).to_pylist())
+            _check(kind, name, names, "")
+
+
+def _document_row(document: Document) -> Row:
+    about = document.about
+    score = about["identified_score"]
+    fields = [
+        about["source"], about["label"], document.outcome, "" if score is None else f"{score:.6g}",
+        about["num_characters"], about["path"], about["offset"], about["external_id"] or "",
+    ]  # fmt: skip
+    score_shown = "no score" if score is None else f"score {score:.3f}"
+    return Row(
+        fields=list(map(str, fields)),
+        what=[about["label"], about["external_id"] or "", about["source"]],
+        numbers=[
+            document.outcome.replace("_", " "),
+            score_shown,
+            f"{number(about['num_characters'])} characters",
+        ],
+        examples=[document.text],
+    )
+
+
 # ---------------------------------------------------------------- errors
 
 
@@ -188,13 +269,28 @@ def _within(source: str | None, label: str | None = None) -> str:
 
 
 def _check(kind: str, name: str, names: Iterable[str], where: str, of: str = "documents") -> None:
-    """Refuses a name that is none of those that occur."""
+    """Refuses a name that no document has."""
+    check_name(kind, name, names, f"no {of} of {kind} '{name}'{where}")
+
+
+def check_name(kind: str, name: str, names: Iterable[str], told: str) -> None:
+    """Refuses a name that is none of those that occur.
+
+    Args:
+        kind: of the name, for the list of those that occur.
+        name: to be found.
+        names: that occur.
+        told: what is wrong otherwise.
+
+    Raises:
+        UserError: naming the nearest, and some of those that occur.
+    """
     occurring = sorted(set(names) - {""})
     if name in occurring:
         return
     near = difflib.get_close_matches(name, occurring, 1)
     hint = f"; did you mean '{near[0]}'?" if near else ""
-    message = f"no {of} of {kind} '{name}'{where}{hint}\n{_listing(kind, occurring)}"
+    message = f"{told}{hint}\n{_listing(kind, occurring)}"
     raise UserError("\n".join(map(printable, message.splitlines())))
 
 
@@ -220,8 +316,10 @@ def print_rows(console: Console, rows: Rows) -> None:
     table.add_column("how many", justify="right", no_wrap=True)
     table.add_column("examples", ratio=1)
     for row in rows.shown:
-        examples = "\n".join(f"• {readable(example) or '(empty)'}" for example in row.examples)
-        table.add_row(_lines(row.what), _lines(row.numbers), Text(examples))
+        examples = Text("\n".join(f"• {readable(each) or '(empty)'}" for each in row.examples))
+        if rows.match is not None:
+            examples.highlight_regex(rows.match, "bold reverse")
+        table.add_row(_lines(filter(None, row.what)), _lines(row.numbers), examples)
     console.print(table, soft_wrap=False)
     rest = rows.num_all - len(rows.shown)
     more = f"; --limit {rows.num_all} shows the other {rest:,}" if rest else ""
@@ -234,9 +332,9 @@ def _lines(texts: Iterable[str]) -> Text:
 
 
 def _print_plain(console: Console, rows: Rows) -> None:
-    lines = [[*rows.titles, *(f"example_{i + 1}" for i in range(MAX_SAMPLES))]]
+    lines = [[*rows.titles, *(f"example_{i + 1}" for i in range(rows.num_examples))]]
     for row in rows.shown:
-        absent = [""] * (MAX_SAMPLES - len(row.examples))
+        absent = [""] * (rows.num_examples - len(row.examples))
         lines.append([*map(printable, row.fields), *map(readable, row.examples), *absent])
     # As segments: of anything else rich expands tabs and the names of emoji.
     segments = Segments([Segment("\t".join(line) + "\n") for line in lines])

@@ -439,6 +439,6 @@ PACKED = pa.schema(
         pa.field("document_lengths", pa.list_(pa.int32()), nullable=False),
         pa.field("labels", pa.list_(pa.string()), nullable=False),
         # Content hash of the document of each piece.
-        pa.field("documents", pa.list_(pa.binary(16)), nullable=False),
+        pa.field("documents", pa.list_(pa.binary()), nullable=False),
     ]
 )

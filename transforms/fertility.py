@@ -10,9 +10,8 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from glotmill.schemas.tables import FERTILITY
+from glotmill.schemas.tables import FERTILITY, MANY_LANGUAGES
 from glotmill.transforms.segments import cut_segments
 from glotmill.transforms.tokenize import TextTokenizer
 
@@ -68,6 +67,9 @@ def merge_fertility(tables: Iterable[pa.Table]) -> pa.Table:
 def premiums(table: pa.Table, against: str = "eng_Latn") -> dict[str, float]:
     """Tokens of each language over those of another for the same sentences.
 
+    Only pairs of languages with as many sentences of one as of the other are compared: not those
+    with two sides in one language, nor rows of more than three, which need not hold both.
+
     Args:
         table: in the schema FERTILITY.
         against: label of the other language.
@@ -75,12 +77,13 @@ def premiums(table: pa.Table, against: str = "eng_Latn") -> dict[str, float]:
     Returns:
         Premium by label; labels that are not paired with the other one are not in it.
     """
-    other = table.filter(pc.equal(table.column("label"), against))
-    tokens = dict(zip(*(other.column(n).to_pylist() for n in ("pair", "num_tokens")), strict=True))
+    rows = [row for row in table.to_pylist() if row["pair"] != MANY_LANGUAGES]
+    others = {row["pair"]: row for row in rows if row["label"] == against}
     sums: dict[str, list[int]] = {}
-    for row in table.to_pylist():
-        if row["label"] != against and row["pair"] in tokens:
+    for row in rows:
+        other = others.get(row["pair"])
+        if other and row["label"] != against and row["num_sentences"] == other["num_sentences"]:
             of_label = sums.setdefault(row["label"], [0, 0])
             of_label[0] += row["num_tokens"]
-            of_label[1] += tokens[row["pair"]]
-    return {label: own / others for label, (own, others) in sums.items() if others}
+            of_label[1] += other["num_tokens"]
+    return {label: own / of_other for label, (own, of_other) in sums.items() if of_other}

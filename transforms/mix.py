@@ -38,6 +38,7 @@ RATES_PATH = "mix/rates.parquet"
 
 # Text that is copied at a time, where documents are drawn.
 _PART_BYTES = 32 * 2**20
+_OTHER_DOCUMENTS = "{} is of other documents; delete the folder 'compose' and run again"
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
@@ -207,9 +208,15 @@ class _DrawDocuments(beam.DoFn):
         composed = _Rows(read_batches(f"{self._root}/{path_of(unit)}", self._columns))
         for batch in self._drawables.batches(unit, text=True, watch=watch):
             rows = composed.take(batch.num_rows)
-            if rows.column("content_hash").combine_chunks() != batch.column("content_hash"):
-                raise ValueError(f"{path_of(unit)} is of other documents; delete it and run again")
+            if rows is None or _hashes(rows) != batch.column("content_hash"):
+                raise ValueError(_OTHER_DOCUMENTS.format(path_of(unit)))
             yield batch, rows
+        if composed.take(1) is not None:
+            raise ValueError(_OTHER_DOCUMENTS.format(path_of(unit)))
+
+
+def _hashes(rows: pa.Table) -> pa.Array:
+    return rows.column("content_hash").combine_chunks()
 
 
 class _Rows:
@@ -219,11 +226,14 @@ class _Rows:
         self._batches = iter(batches)
         self._left: pa.Table | None = None
 
-    def take(self, count: int) -> pa.Table:
-        """The next rows."""
+    def take(self, count: int) -> pa.Table | None:
+        """The next rows; None where there are not so many."""
         parts = [] if self._left is None else [self._left]
         while sum(part.num_rows for part in parts) < count:
-            parts.append(pa.Table.from_batches([next(self._batches)]))
+            batch = next(self._batches, None)
+            if batch is None:
+                return None
+            parts.append(pa.Table.from_batches([batch]))
         table = pa.concat_tables(parts)
         self._left = table.slice(count)
         return table.slice(0, count)

@@ -84,7 +84,7 @@ def dataset_name(*parts: str) -> str:
     >>> dataset_name("train", "bitext", "very high")
     'train-bitext-very-high'
     """
-    return "-".join(re.sub(r"[^A-Za-z0-9]+", "-", part).strip("-") for part in parts)
+    return "-".join(re.sub(r"[\W_]+", "-", part).strip("-") for part in parts)
 
 
 def dataset_prefix(name: str) -> str:

@@ -13,7 +13,7 @@ from glotmill.pipelines.plan import mean_weights_of, refuse_infeasible
 from glotmill.pipelines.progress import State
 from glotmill.pipelines.stages.base import Job, Manifests, Written
 from glotmill.pipelines.stages.compose import included_units
-from glotmill.pipelines.stages.training import write_training
+from glotmill.pipelines.stages.training import delete_training, write_training
 from glotmill.pipelines.units import fingerprint
 from glotmill.schemas.manifest import FileEntry
 from glotmill.schemas.tables import DIRECTIONS, RATES
@@ -82,6 +82,7 @@ class MixStage:
         total = num_shards(output.parquet)
         look = _Look(job.root, self.name)
         job.progress.started(self.name, total=total, unit="shards", look=look)
+        delete_training(job.root)
         files, plan = self._plan(job)
         pieces = _num_pieces(job, plan)
         num_bytes = before["ingest"].counts["text_bytes"]

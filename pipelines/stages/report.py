@@ -1,4 +1,4 @@
-"""Stage `report`: statistics of all stages to one page."""
+"""Stage `report`: statistics of all stages to one page, and what goes with the corpus."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from typing import ClassVar
 from glotmill import dashboard
 from glotmill.pipelines.stages.base import Job, Manifests, Written
 from glotmill.pipelines.units import fingerprint
+from glotmill.transforms.hand_over import write_hand_over
 
 #: Raised by one whenever the stage gives other output for the same recipe and input.
-VERSION = 4
+VERSION = 5
 
 
 class ReportStage:
-    """Writes the dashboard."""
+    """Writes the dashboard, the dataset card, its metadata and the table of licences."""
 
     name: ClassVar[str] = "report"
     folders: ClassVar[Sequence[str]] = ("statistics",)
@@ -26,4 +27,5 @@ class ReportStage:
     def work(self, job: Job, before: Manifests) -> Written:
         """Builds the page."""
         job.progress.started(self.name, total=1, unit="page")
-        return dashboard.build_report(job.root), {}
+        files = dashboard.build_report(job.root)
+        return [*files, *write_hand_over(job.root, job.lock, before)], {}

@@ -9,14 +9,17 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from glotmill.pipelines.errors import UserError
 from glotmill.schemas.curriculum import Stage
 from glotmill.schemas.manifest import FileEntry
 from glotmill.schemas.output import TokenOutput
 from glotmill.schemas.recipe import Recipe
 from glotmill.schemas.training import (
+    TRAINING,
     TokenizerFile,
     Training,
     TrainingDataset,
+    TrainingFileError,
     TrainingLabel,
     TrainingStage,
 )
@@ -24,7 +27,8 @@ from glotmill.transforms import storage
 from glotmill.transforms.tables import read_table
 from glotmill.transforms.token_shards import MEGATRON, dataset_name, dataset_prefix, documents_path
 from glotmill.transforms.tokenize import TextTokenizer
-from glotmill.transforms.training_files import token_shares, write_training_files
+from glotmill.transforms.training_files import MEGATRON as MEGATRON_ARGUMENTS
+from glotmill.transforms.training_files import NEOX, token_shares, write_training_files
 
 Split = Literal["train", "validation"]
 
@@ -35,6 +39,11 @@ _FILE_NAMES = {
     "sentencepiece": "tokenizer.model",
     "tiktoken": "tokenizer.model",
 }
+
+
+def delete_training(root: str) -> None:
+    """Deletes what an earlier run left: it would name token files that are gone or others now."""
+    storage.delete([f"{root}/{name}" for name in (TRAINING, NEOX, MEGATRON_ARGUMENTS)])
 
 
 def write_training(
@@ -70,7 +79,10 @@ def write_training(
         stages=_stages(train, recipe.mix.stages),
     )
     length = options.sequence_length
-    return [*copied, *write_training_files(root, training, sequence_length=length)]
+    try:
+        return [*copied, *write_training_files(root, training, sequence_length=length)]
+    except TrainingFileError as error:
+        raise UserError(str(error)) from None
 
 
 def _write_tokenizer(root: str, options: TokenOutput) -> tuple[list[FileEntry], TokenizerFile]:

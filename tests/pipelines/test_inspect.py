@@ -2,6 +2,8 @@
 
 import io
 import json
+import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -211,6 +213,114 @@ def test_many_names_are_cut_short(
 ) -> None:
     monkeypatch.setattr("glotmill.pipelines.inspect._MOST_NAMES", 1)
     assert "labels there: deu_Latn and 2 more" in invoke(out, "--label", "xxx_Latn")[2]
+
+
+# --------------------------------------------------------------- documents
+
+
+def listed(output: str) -> list[dict[str, str]]:
+    titles, *rows = fields(output)
+    return [dict(zip(titles, row, strict=True)) for row in rows]
+
+
+def test_a_random_sample_is_the_same_every_time(out: str, invoke: Invoke) -> None:
+    code, output, error = invoke(out, "--sort", "random", "--limit", "4")
+    assert (code, error) == (0, "")
+    rows = listed(output)
+    assert len(rows) == 4
+    assert output == invoke(out, "--sort", "random", "--limit", "4")[1]
+    more = listed(invoke(out, "--sort", "random", "--limit", "99")[1])
+    assert more[:4] == rows
+    assert len(more) == 12
+    assert [row["example_1"] for row in more] != sorted(row["example_1"] for row in more)
+
+
+def test_the_seed_turns_the_sample_over(out: str, invoke: Invoke, tmp_path: Path) -> None:
+    shutil.copytree(out, tmp_path / "out")
+    lock = tmp_path / "out" / "recipe.lock.yaml"
+    lock.write_text(re.sub(r"seed: \d+", "seed: 12345", lock.read_text()))
+    asked = ("--sort", "random", "--limit", "99")
+    before, after = (listed(invoke(root, *asked)[1]) for root in (out, tmp_path / "out"))
+    assert before != after
+    assert sorted(map(str, before)) == sorted(map(str, after))
+
+
+def test_the_worst_scores_come_first_and_none_comes_last(out: str, invoke: Invoke) -> None:
+    rows = listed(invoke(out, "--sort", "score")[1])
+    scores = [float(row["score"] or "inf") for row in rows]
+    assert scores == sorted(scores)
+    unscored = {row["example_1"] for row in rows if not row["score"]}
+    assert unscored == {"Oh ja.", WEB[-2][1]}
+
+
+def test_the_longest_come_first(out: str, invoke: Invoke) -> None:
+    rows = listed(invoke(out, "--sort", "length", "--kept", "--limit", "2")[1])
+    assert [int(row["characters"]) for row in rows] == [len(LONG), len(" ".join(FRENCH[:2]))]
+    assert {row["outcome"] for row in rows} == {"kept"}
+
+
+def test_documents_of_a_reason_are_those_dropped_for_it(out: str, invoke: Invoke) -> None:
+    (row,) = listed(invoke(out, "--reason", "repeated_lines", "--sort", "random")[1])
+    assert (row["outcome"], row["label"]) == ("repeated_lines", "eng_Latn")
+    assert row["example_1"] == REPEATED.replace("\n", " ").strip()
+
+
+def test_kept_documents_leave_out_the_dropped(out: str, invoke: Invoke) -> None:
+    rows = listed(invoke(out, "--kept")[1])
+    assert len(rows) == 10
+    assert {row["outcome"] for row in rows} == {"kept"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "count"),
+    [
+        (["--match", "(?i)DROITS?"], 3),
+        (["--match", r"\p{Latin}+ être"], 2),
+        (["--match", r"\p{Thai}"], 0),
+        (["--match", "Menschen"], 2),
+        (["--match", "Menschen", "--source", "plain"], 1),
+        (["--match", ".", "--label", "deu_Latn"], 3),
+        (["--match", "again and again"], 1),
+        (["--match", "again and again", "--kept"], 0),
+    ],
+)
+def test_matching_documents(out: str, invoke: Invoke, arguments: list[str], count: int) -> None:
+    code, output, _ = invoke(out, *arguments)
+    assert (code, len(listed(output))) == (0, count)
+
+
+def test_a_match_far_into_a_text_is_shown(out: str, invoke: Invoke) -> None:
+    (row,) = listed(invoke(out, "--match", "person number 19")[1])
+    assert "person number 19 of this world" in row["example_1"]
+    assert row["example_1"].startswith("… ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--match", "("], "error: '(' is no regular expression: "),
+        (["--kept", "--reason", "repeated_lines"], "error: --kept and --reason do not go together"),
+        (["--kept", "--label", "deu_Latm"], "error: no documents of label 'deu_Latm'; did you"),
+        (["--sort", "random", "--source", "wbe"], "error: no documents of source 'wbe'; did you"),
+    ],
+)
+def test_documents_that_cannot_be_asked_for(
+    out: str, invoke: Invoke, arguments: list[str], message: str
+) -> None:
+    code, output, error = invoke(out, *arguments)
+    assert (code, output) == (2, "")
+    assert error.startswith(message)
+
+
+def test_matches_are_highlighted_in_a_terminal(out: str) -> None:
+    rows = inspect(out, Wanted(match="Würde"))
+    console = Console(file=io.StringIO(), force_terminal=True, width=100, color_system="standard",
+                      highlight=False)  # fmt: skip
+    print_rows(console, rows)
+    file = console.file
+    assert isinstance(file, io.StringIO)
+    assert "\x1b[1;7mWürde\x1b[0m" in file.getvalue()
+    assert "2 of 2 documents" in file.getvalue()
 
 
 # ---------------------------------------------------------------- terminal

@@ -122,8 +122,8 @@ def test_split_of_parquet_aims_at_uncompressed_size(tmp_path):
 @pytest.mark.parametrize(
     ("content", "name", "format"),
     [
-        (gzip.compress(b"a\n" * 999), "a.gz", "text"),
-        (gzip.compress(b"a\n" * 999), "no_suffix", "jsonl"),
+        (gzip.compress(b"a\n" * 999, mtime=0), "a.gz", "text"),
+        (gzip.compress(b"a\n" * 999, mtime=0), "no_suffix", "jsonl"),
         (b"a\n" * 999, "a.txt", "text_file"),
         (b"not parquet", "a.parquet", "parquet"),
         (b"", "a.txt", "text"),
@@ -177,7 +177,7 @@ def test_probe_of_jsonl_names_a_missing_column(write):
         (b"plain text\n", "first problem, at offset 0, is invalid_json"),
         (b'{"text":null}\n{"text":5}', "'text' is no string in any of the first 2 records"),
         (b"PAR1", "set format: parquet"),
-        (gzip.compress(b"x" * 99)[:20], "truncated_stream"),
+        (gzip.compress(b"x" * 99, mtime=0)[:20], "truncated_stream"),
     ],
 )
 def test_probe_of_what_is_no_jsonl(write, content, words):

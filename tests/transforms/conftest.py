@@ -5,7 +5,7 @@ import shutil
 import struct
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,7 @@ import pytest
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from glotmill.pipelines.engine import run_locally
-from glotmill.pipelines.stages.base import Job, run_stage
+from glotmill.pipelines.stages.base import Job, Stage, run_stage
 from glotmill.pipelines.stages.compose import ComposeStage
 from glotmill.pipelines.stages.deduplicate import DeduplicateStage
 from glotmill.pipelines.stages.mix import MixStage
@@ -58,6 +58,10 @@ class Corpus:
         """Runs the stages from deduplication to the shards; gives their manifests."""
         return run_stages(self)
 
+    def compose(self) -> dict[str, Manifest]:
+        """Runs the stages before the mixture; gives their manifests."""
+        return run_stages(self, (DeduplicateStage(), ComposeStage()))
+
     def rows(self, split: str) -> list[pa.Table]:
         """The shards of a split."""
         files = sorted((Path(self.root) / "shards").glob(f"{split}-*.parquet"))
@@ -78,14 +82,17 @@ class Silent:
         pass
 
 
-def run_stages(corpus: Corpus) -> dict[str, Manifest]:
-    """Runs the stages from deduplication to the shards; gives their manifests."""
+STAGES = (DeduplicateStage(), ComposeStage(), MixStage())
+
+
+def run_stages(corpus: Corpus, stages: Sequence[Stage] = STAGES) -> dict[str, Manifest]:
+    """Runs stages from deduplication on; gives their manifests and that of ingest."""
     entries = [entry for record in corpus.records for entry in record.files]
     num_bytes = sum(record.num_text_bytes for record in corpus.records)
     kept = sum(record.num_kept for record in corpus.records)
     manifests = {"ingest": corpus.complete("ingest", entries, text_bytes=num_bytes, kept=kept)}
     job = Job(corpus.lock, corpus.root, run_locally, 1, Silent())
-    for stage in (DeduplicateStage(), ComposeStage(), MixStage()):
+    for stage in stages:
         manifests[stage.name] = run_stage(stage, job, stage.name, manifests)
     return manifests
 
@@ -106,36 +113,115 @@ def make_corpus(tmp_path):
     """Makes a corpus of units, each a list of (label, text); options of their sources beside."""
 
     def make(units, sources=None, **options):
-        folder = tmp_path / f"corpus-{len(list(tmp_path.iterdir()))}"
-        folder.mkdir()
-        sources = sources or [{}] * len(units)
-        named = [
-            {"name": f"s{i}", "path": "-", "language": {"column": "lang"}, **more}
-            for i, more in enumerate(sources)
-        ]
-        loose = {"filters": {"min_characters": 0}, "identify": {"enabled": False}}
-        recipe = Recipe.model_validate(
-            {"glotmill": 1, "name": "test", "sources": named, **loose, **options}
-        )
-        locked = []
-        for i, rows in enumerate(units):
-            path = folder / f"{i}.jsonl"
-            lines = [json.dumps({"lang": label, "text": text}) for label, text in rows]
-            path.write_text("\n".join(lines), encoding="utf-8")
-            part = UnitSlice(
-                path=str(path), name=path.name, format="jsonl", checksum="", start=0,
-                end=max(1, path.stat().st_size),
-            )  # fmt: skip
-            locked.append(Unit(key=f"u{i}", source=f"s{i}", num_bytes=1, slices=(part,)))
-        lock = Lock(glotmill="0", recipe=recipe, inputs=(), units=tuple(locked))
-        root = str(folder / "out")
-        ingester = UnitIngester(recipe, root)
-        ingester.setup()
-        records = tuple(ingester.ingest(unit) for unit in lock.units)
-        write_index(root, lock, records)
-        return Corpus(root, lock, records)
+        return ingest(fresh_folder(tmp_path), units, sources, options)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def make_shared_corpus(tmp_path_factory):
+    """The same for a corpus that several tests look at."""
+
+    def make(units, sources=None, **options):
+        return ingest(tmp_path_factory.mktemp("corpus"), units, sources, options)
+
+    return make
+
+
+def fresh_folder(parent: Path) -> Path:
+    folder = parent / f"corpus-{len(list(parent.iterdir()))}"
+    folder.mkdir()
+    return folder
+
+
+def ingest(folder: Path, units, sources, options) -> Corpus:
+    """Writes the rows of units, reads them in, and leaves the index.
+
+    A row is (label, text), or of bitext a map of texts by label.
+    """
+    sources = sources or [{}] * len(units)
+    named = [{"name": f"s{i}", "path": "-", **_told(more)} for i, more in enumerate(sources)]
+    loose = {"filters": {"min_characters": 0}, "identify": {"enabled": False}}
+    recipe = Recipe.model_validate(
+        {"glotmill": 1, "name": "test", "sources": named, **loose, **options}
+    )
+    locked = []
+    for i, rows in enumerate(units):
+        path = folder / f"{i}.jsonl"
+        path.write_text("\n".join(map(_line, rows)), encoding="utf-8")
+        part = UnitSlice(
+            path=str(path), name=path.name, format="jsonl", checksum="", start=0,
+            end=max(1, path.stat().st_size),
+        )  # fmt: skip
+        locked.append(Unit(key=f"u{i}", source=f"s{i}", num_bytes=1, slices=(part,)))
+    lock = Lock(glotmill="0", recipe=recipe, inputs=(), units=tuple(locked))
+    root = str(folder / "out")
+    ingester = UnitIngester(recipe, root)
+    ingester.setup()
+    records = tuple(ingester.ingest(unit) for unit in lock.units)
+    write_index(root, lock, records)
+    return Corpus(root, lock, records)
+
+
+def _told(source):
+    """Where the rows of a source say what language they are in."""
+    if source.get("category") == "bitext":
+        return {"pairs": {"translation": "t"}, **source}
+    return {"language": {"column": "lang"}, **source}
+
+
+def _line(row) -> str:
+    if isinstance(row, dict):
+        return json.dumps({"t": row})
+    label, text = row
+    return json.dumps({"lang": label, "text": text})
+
+
+@pytest.fixture(scope="session")
+def tokenizer_file(tmp_path_factory) -> Callable[..., str]:
+    """Saves a byte-level BPE of English words, with a vocabulary as large as is wanted.
+
+    It has seen no other letters, so each byte of one is a token for itself.
+    """
+    library = pytest.importorskip("tokenizers", reason="needs the extra `tokens`")
+    folder = tmp_path_factory.mktemp("tokenizers")
+
+    def save(size: int = 0) -> str:
+        path = folder / f"{size}.json"
+        if not path.exists():
+            made = library.Tokenizer(library.models.BPE())
+            made.pre_tokenizer = library.pre_tokenizers.ByteLevel(add_prefix_space=False)
+            made.decoder = library.decoders.ByteLevel()
+            trainer = library.trainers.BpeTrainer(
+                vocab_size=300, show_progress=False,
+                initial_alphabet=library.pre_tokenizers.ByteLevel.alphabet(),
+            )  # fmt: skip
+            made.train_from_iterator(
+                [f"an english text about {n} books" for n in range(50)], trainer
+            )
+            spec = json.loads(made.to_str())
+            vocabulary = spec["model"]["vocab"]
+            # Pieces that no merge makes, so that the ids of the control tokens are high.
+            vocabulary |= {f"unused{n}": n for n in range(len(vocabulary), size)}
+            made = library.Tokenizer.from_str(json.dumps(spec))
+            made.add_special_tokens(["<|begin_of_text|>", "<|endoftext|>", "[SEP]"])
+            made.save(str(path))
+        return str(path)
+
+    return save
+
+
+@pytest.fixture(scope="session")
+def reference_tokens():
+    """Tokens of texts by the library that a tokenizer.json is written for."""
+    library = pytest.importorskip("tokenizers", reason="needs the extra `tokens`")
+
+    def encode(path: str, texts: Sequence[str]) -> list[list[int]]:
+        tokenizer = library.Tokenizer.from_file(path)
+        tokenizer.encode_special_tokens = True  # such a token in a text is text
+        return [tokenizer.encode(text, add_special_tokens=False).ids for text in texts]
+
+    return encode
 
 
 _BUCKETS, _SHORTEST, _LONGEST = 20_000, 1, 3

@@ -11,7 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glotmill.transforms import exchange
-from glotmill.transforms.exchange import ExchangeBatches, Reference, read_references
+from glotmill.transforms.exchange import (
+    ExchangeBatches,
+    Reference,
+    read_pieces,
+    read_references,
+)
 
 SCHEMA = pa.schema(
     [
@@ -41,9 +46,9 @@ def grouped(batches):
     return found
 
 
-def written(folder, batches):
+def written(folder, batches, pieces=1):
     """Runs the writer as an engine would, one bundle for all batches."""
-    writer = exchange._WriteReferences(str(folder))
+    writer = exchange._WriteReferences(str(folder), pieces)
     writer.start_bundle()
     references = [ref for rows in batches for ref in writer.process(batch(rows))]
     return references + [windowed.value for windowed in writer.finish_bundle()]
@@ -105,7 +110,7 @@ def test_an_empty_bundle_writes_nothing(tmp_path):
 
 def test_a_slice_takes_its_own_rows_and_no_more(tmp_path):
     whole = batch([("x" * 1000, None, 0)] * 1000)
-    writer = exchange._WriteReferences(str(tmp_path))
+    writer = exchange._WriteReferences(str(tmp_path), 1)
     writer.start_bundle()
     list(writer.process(whole.slice(10, 1)))
     ((_, reference),) = [windowed.value for windowed in writer.finish_bundle()]
@@ -113,9 +118,49 @@ def test_a_slice_takes_its_own_rows_and_no_more(tmp_path):
     assert sum(file.stat().st_size for file in tmp_path.iterdir()) < 4_000
 
 
-@pytest.mark.parametrize("path", ["/a/b.arrow", "gs://b/a@1/c.arrow", "0@0"])
-def test_a_reference_comes_back_from_its_text(path):
-    assert Reference.parse(str(Reference(path, 7))) == Reference(path, 7)
+@pytest.mark.parametrize("path", ["/a/b.arrow", "gs://b/a@1/c.arrow", "0@0", "C:/1:2@3.arrow"])
+@pytest.mark.parametrize("piece", [0, 12])
+def test_a_reference_comes_back_from_its_text(path, piece):
+    assert Reference.parse(str(Reference(path, 7, piece))) == Reference(path, 7, piece)
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.lists(ROWS, max_size=4), st.integers(1, 6), st.sampled_from([1, 200, 2**26]))
+def test_pieces_arrive_with_their_partition_one_after_the_other(
+    tmp_path_factory, batches, pieces, buffer_bytes
+):
+    """What is numbered `partition * pieces + piece` comes to the partition, in that order."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(exchange, "_BUFFER_BYTES", buffer_bytes)
+        references = written(tmp_path_factory.mktemp("exchange"), batches, pieces)
+    expected = {}
+    for number, rows in sorted(grouped(batches).items()):
+        expected.setdefault(number // pieces, []).append(rows)
+    found = {
+        partition: [
+            Counter((row["text"], row["note"]) for part in piece for row in part.to_pylist())
+            for piece in read_pieces(text for number, text in references if number == partition)
+        ]
+        for partition in {number for number, _ in references}
+    }
+    assert found == expected
+
+
+def test_one_piece_is_read_at_a_time(tmp_path, monkeypatch):
+    """Batches of a piece are opened when they are asked for, not before."""
+    rows = [(str(n), None, n % 4) for n in range(40)]
+    references = [text for _, text in written(tmp_path, [rows], pieces=4)]
+    opened = []
+    read = Reference.read
+    monkeypatch.setattr(Reference, "read", lambda self: opened.append(self.piece) or read(self))
+    for number, piece in enumerate(read_pieces(references)):
+        assert opened == list(range(number))
+        assert [part.num_rows for part in piece] == [10]
+    assert opened == [0, 1, 2, 3]
+
+
+def test_a_partition_without_references_has_no_pieces():
+    assert list(read_pieces([])) == []
 
 
 @beam.typehints.with_input_types(tuple[int, beam.typehints.Iterable[str]])

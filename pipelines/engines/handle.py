@@ -1,0 +1,125 @@
+"""Handles: a job that was submitted, asked after, waited for and ended."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import grpc
+
+from glotmill.pipelines.engines.flink_rest import ENDED as FLINK_ENDED
+from glotmill.pipelines.engines.job_note import JobNote
+from glotmill.pipelines.engines.job_service import ENDED, JobGone, JobService, Messages
+from glotmill.pipelines.engines.target import Target
+from glotmill.pipelines.errors import RunError
+
+_POLL_SECONDS = 0.5
+#: How long an engine may be away before a job is given up.
+_AWAY_SECONDS = 60.0
+_CANCEL_SECONDS = 60.0
+#: What Flink calls a state, in Beam's words.
+_STATE_OF = {"FINISHED": "DONE", "FAILED": "FAILED", "CANCELED": "CANCELLED", "SUSPENDED": "FAILED"}
+
+
+@dataclass
+class Handle:
+    """A job that was submitted: asks after it, ends it.
+
+    Attributes:
+        note: what is known of it.
+        target: where it runs.
+        service: the job server.
+    """
+
+    note: JobNote
+    target: Target
+    service: JobService
+
+    def state(self) -> str:
+        """The state in Beam's words.
+
+        Where the job server knows nothing, the cluster is asked: a job outlives the job server.
+
+        Raises:
+            JobGone: neither knows the job.
+            OSError: nobody can be asked.
+        """
+        try:
+            return self.service.state(self.note.job_id)
+        except JobGone:
+            return self._state_by_rest()
+        except grpc.RpcError as error:
+            if self.target.rest is None:
+                raise OSError(f"{self.target.job_server}: {error.details()}") from None
+            return self._state_by_rest()
+
+    def _state_by_rest(self) -> str:
+        job = self.target.rest.job_named(self.note.job_name) if self.target.rest else None
+        if job is None:
+            raise JobGone(self.note.job_id)
+        return _STATE_OF.get(job.state, "RUNNING")
+
+    def tasks(self) -> dict[str, int]:
+        """Tasks of the job by state, where the engine tells them."""
+        try:
+            job = self.target.rest.job_named(self.note.job_name) if self.target.rest else None
+        except OSError:
+            return {}
+        return job.tasks if job else {}
+
+    def wait(self, look: Callable[[str], None]) -> str:
+        """Waits for the job's end; gives the state in which it ended.
+
+        Args:
+            look: called again and again with the state, `UNKNOWN` while nobody can be asked.
+
+        Raises:
+            RunError: the engine does not know the job any more, or is away for too long.
+        """
+        seen = time.monotonic()
+        while True:
+            try:
+                state, seen = self.state(), time.monotonic()
+            except JobGone:
+                told = f"the engine does not know job {self.note.job_name} any more"
+                raise RunError(f"{told}; run again to go on") from None
+            except OSError as error:
+                if time.monotonic() - seen > _AWAY_SECONDS:
+                    told = f"the engine has been away for {_AWAY_SECONDS:.0f} s: {error}"
+                    raise RunError(f"{told}\nonce it is back, run again to go on") from None
+                state = "UNKNOWN"
+            if state in ENDED:
+                return state
+            look(state)
+            time.sleep(_POLL_SECONDS)
+
+    def cancel(self) -> bool:
+        """Ends the job; gives whether it has ended."""
+        try:
+            self.service.cancel(self.note.job_id)
+        except grpc.RpcError:
+            self._cancel_by_rest()
+        deadline = time.monotonic() + _CANCEL_SECONDS
+        while time.monotonic() < deadline:
+            try:
+                if self.state() in ENDED:
+                    return True
+            except (JobGone, OSError):
+                return True
+            time.sleep(_POLL_SECONDS)
+        return False
+
+    def _cancel_by_rest(self) -> None:
+        rest = self.target.rest
+        job = rest.job_named(self.note.job_name) if rest else None
+        if rest and job and job.state not in FLINK_ENDED:
+            rest.cancel(job.id)
+
+    def failure(self, messages: Messages) -> str:
+        """Why the job failed, as far as anybody tells."""
+        told = messages.error()
+        if told or self.target.rest is None:
+            return told
+        job = self.target.rest.job_named(self.note.job_name)
+        return self.target.rest.failure(job.id) if job else ""

@@ -1,0 +1,81 @@
+"""Prism: Beam's engine in one binary, started for a run and ended with it; never downloaded."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from glotmill.pipelines.engines.endpoints import Endpoint
+from glotmill.pipelines.engines.environments import environment_of
+from glotmill.pipelines.engines.target import Target, without_environment
+from glotmill.pipelines.errors import RunError, UserError
+
+_HOST = "127.0.0.1"
+_START_SECONDS = 30.0
+# Ends the program when this process is gone, however it went: then the pipe closes.
+_GUARD = '"$@" & child=$!; cat >/dev/null; kill $child'
+
+
+def find_prism(given: Path | None) -> Path:
+    """The binary that is named, or else the one on PATH.
+
+    Raises:
+        UserError: there is none.
+    """
+    found = shutil.which(str(given) if given else "prism")
+    if found is None:
+        what = f"{given} is not here, or not executable" if given else "no prism on PATH"
+        raise UserError(
+            f"{what}\nbuild one: go install github.com/apache/beam/sdks/v2/go/cmd/prism@v2.77.0, "
+            "and name it with --prism"
+        )
+    return Path(found)
+
+
+@contextmanager
+def prism_target(binary: Path, options: Sequence[str]) -> Iterator[Target]:
+    """Starts Prism for as long as the context lasts.
+
+    Raises:
+        RunError: it does not start.
+    """
+    environment = environment_of(options, "LOOPBACK")
+    endpoint = Endpoint(_HOST, _free_port())
+    flags = [f"--job_port={endpoint.port}", "--serve_http=false", "--log_level=warn"]
+    with tempfile.TemporaryFile() as log:
+        guard = subprocess.Popen(
+            ["/bin/sh", "-c", _GUARD, "sh", os.fspath(binary), *flags],
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            # Ctrl-C is this process's to handle.
+            start_new_session=True,
+        )
+        with guard:
+            _wait_for(endpoint, log)
+            yield Target("prism", endpoint, None, environment, without_environment(options))
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind((_HOST, 0))
+        return int(listener.getsockname()[1])
+
+
+def _wait_for(endpoint: Endpoint, log: IO[bytes]) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline:
+        if endpoint.refusal(1.0) is None:
+            return
+        time.sleep(0.1)
+    log.seek(0)
+    tail = log.read().decode(errors="replace").strip().splitlines()[-3:]
+    raise RunError(f"Prism does not listen after {_START_SECONDS:.0f} s: {' '.join(tail)}")

@@ -1,0 +1,63 @@
+"""Servers of Flink for tests, and what a run left to be looked at."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+DEPLOY = Path(__file__).parents[2] / "deploy" / "flink"
+RECIPE = Path(__file__).parents[2] / "recipes" / "udhr.yaml"
+
+
+@dataclass(frozen=True)
+class RunningFlink:
+    """Servers that run, as `cluster.json` tells them."""
+
+    folder: Path
+    flink_master: str
+    job_server: str
+    processes: dict[str, int]
+
+    @property
+    def options(self) -> list[str]:
+        """What `glotmill run` needs to find it."""
+        addresses = {"--flink-master": self.flink_master, "--job-server": self.job_server}
+        return ["--runner", "flink", *(word for pair in addresses.items() for word in pair)]
+
+    @property
+    def process_workers(self) -> list[str]:
+        """Has Flink start workers of its own."""
+        command = json.dumps({"command": str(self.folder / "worker")})
+        return ["--", "--environment_type=PROCESS", f"--environment_config={command}"]
+
+
+def cluster_command(*arguments: object) -> str:
+    """What the script prints."""
+    script = [sys.executable, str(DEPLOY / "cluster.py")]
+    done = subprocess.run([*script, *map(str, arguments)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@contextmanager
+def started(cache: Path, folder: Path, *options: str) -> Iterator[RunningFlink]:
+    ports = ("--job-port", 0, "--rest-port", 0)
+    cluster_command("start", *options, "--cache", cache, "--folder", folder, *ports)
+    try:
+        state = json.loads((folder / "cluster.json").read_text())
+        yield RunningFlink(folder, state["flink_master"], state["job_server"], state["processes"])
+    finally:
+        cluster_command("stop", "--folder", folder)
+
+
+def shard_digests(root: Path) -> dict[str, str]:
+    """SHA-256 of every shard, as the corpus's manifest lists them."""
+    manifest = json.loads((root / "manifest.json").read_text())
+    return {f["path"]: f["sha256"] for f in manifest["files"] if f["path"].startswith("shards/")}
+
+
+def events(root: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in (root / "run.log.jsonl").read_text().splitlines()]

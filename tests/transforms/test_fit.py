@@ -1,0 +1,291 @@
+"""Fit: two looks over units cut in any way give the rates of all documents at once."""
+
+from collections import defaultdict
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from glotmill.schemas.lock import Lock, Unit
+from glotmill.schemas.manifest import UnitRecord
+from glotmill.schemas.recipe import Recipe
+from glotmill.schemas.tables import DRAWABLES, REHYDRATION
+from glotmill.transforms.draws import DRAWS
+from glotmill.transforms.each_unit import do_directly
+from glotmill.transforms.exact_rates import Documents, Target, exact_rate, num_copies
+from glotmill.transforms.fit import (
+    WriteEvents,
+    WriteHistograms,
+    documents_of,
+    histograms,
+    read_brackets,
+    read_look,
+    settled_rates,
+    write_brackets,
+)
+from glotmill.transforms.mix import RATES_PATH
+from glotmill.transforms.plan import PLAN_PATH
+from glotmill.transforms.realised import PATH as REALISED_PATH
+from glotmill.transforms.rehydrate import PATH as REHYDRATION_PATH
+from glotmill.transforms.rehydrate import Weights, read_weights
+from glotmill.transforms.tables import read_table, write_table
+from glotmill.transforms.unit_index import UnitIndex, write_index
+
+COLUMN = "num_words"
+WEIGHTS = [
+    {"label": "", "cluster_size": 2, "weight": 3.0},
+    {"label": "", "cluster_size": 5, "weight": 0.5},
+    {"label": "b", "cluster_size": 1, "weight": 0.0},
+    {"label": "b", "cluster_size": 3, "weight": 3.7},
+]
+# The categories and domains of the units that documents are dealt to.
+KINDS = [("book", ""), ("book", "news"), ("code", "")]
+DOCUMENTS = st.lists(
+    st.fixed_dictionaries(
+        {
+            "kind": st.integers(0, len(KINDS) - 1),
+            "label": st.sampled_from(["a", "b", "c"]),
+            # Few values too, as equal texts have equal draws.
+            "draw": st.integers(0, DRAWS - 1) | st.sampled_from([0, 1, DRAWS // 2, DRAWS - 1]),
+            "held_out": st.sampled_from([False, False, False, True]),
+            "cluster_size": st.sampled_from([1, 2, 3, 7]),
+            COLUMN: st.integers(0, 60),
+        }
+    ),
+    max_size=60,
+)
+CAPS = st.sampled_from([np.inf, 1.0, 2.5, 7.0])
+TARGETS = st.dictionaries(
+    st.tuples(st.sampled_from(KINDS), st.sampled_from(["a", "b", "c", "d"])),
+    st.builds(Target, st.floats(0, 3_000), CAPS),
+    max_size=9,
+)
+
+
+def group_of(row):
+    category, domain = KINDS[row["kind"]]
+    return category, row["label"], domain
+
+
+def write_units(root, rows, num_units):
+    """Composed units of documents that are dealt out; gives their number."""
+    units = [
+        (KINDS[kind], [row for row in rows if row["kind"] == kind][n::num_units])
+        for kind in range(len(KINDS))
+        for n in range(num_units)
+    ]
+    sources = [
+        {"name": f"s{n}", "path": "-", "category": category, "domain": domain or None}
+        for n, ((category, domain), _) in enumerate(units)
+    ]
+    recipe = Recipe.model_validate({"glotmill": 1, "name": "t", "sources": sources})
+    locked = [Unit(key=f"u{n}", source=f"s{n}", num_bytes=1, slices=()) for n in range(len(units))]
+    lock = Lock(glotmill="0", recipe=recipe, inputs=(), units=tuple(locked))
+    write_index(root, lock, [record_of(unit) for unit in locked])
+    for n, (_, own) in enumerate(units):
+        filler = {f.name: 0 for f in DRAWABLES} | {"content_hash": bytes(16), "again": False}
+        made = [
+            {name: value for name, value in {**filler, **row}.items() if name in DRAWABLES.names}
+            for row in own
+        ]
+        table = pa.Table.from_pylist(made, schema=DRAWABLES)
+        write_table(root, f"compose/drawables/u{n}.parquet", table)
+    return len(units)
+
+
+def record_of(unit):
+    zeros = ("num_read", "num_kept", "num_dropped", "num_rejected", "num_input_bytes")
+    return UnitRecord(
+        key=unit.key, source=unit.source, num_text_bytes=0, files=(), profile={},
+        **dict.fromkeys(zeros, 0),
+    )  # fmt: skip
+
+
+def fitted(root, num_units, targets):
+    """Rates and amounts by the two looks, as the stage makes them."""
+    do_directly(WriteHistograms(root, COLUMN), range(num_units))
+    found = histograms(read_look(root, "histogram"))
+    write_brackets(root, targets, found)
+    do_directly(WriteEvents(root, COLUMN), reversed(range(num_units)))
+    return settled_rates(targets, found, read_look(root, "events"))
+
+
+def at_once(rows, targets, weights):
+    """The same of all documents of each group together."""
+    of_group = defaultdict(list)
+    for row in rows:
+        if not row["held_out"]:
+            of_group[group_of(row)].append(row)
+    return {
+        group: exact_rate([documents(of_group[group], weights)], target)
+        for group, target in targets.items()
+    }
+
+
+def documents(rows, weights):
+    return Documents(
+        np.array([row["draw"] for row in rows], np.int64) / DRAWS,
+        np.array([weights.of(row["label"], row["cluster_size"]) for row in rows], float),
+        np.array([row[COLUMN] for row in rows], np.int64),
+    )
+
+
+@settings(max_examples=30)
+@given(DOCUMENTS, TARGETS, st.integers(1, 4), st.booleans())
+def test_units_cut_in_any_way_give_the_rates_of_all_documents_at_once(
+    tmp_path_factory, rows, targets, num_units, weighted
+):
+    root = str(tmp_path_factory.mktemp("fit"))
+    targets = {(category, label, domain): t for ((category, domain), label), t in targets.items()}
+    if weighted:
+        table = pa.Table.from_pylist(WEIGHTS, schema=REHYDRATION)
+        write_table(root, REHYDRATION_PATH, table)
+    found = fitted(root, write_units(root, rows, num_units), targets)
+    assert found == at_once(rows, targets, read_weights(root))
+
+
+def test_what_is_drawn_at_the_rates_is_what_they_say(tmp_path):
+    """Weights by size of cluster, domains and caps of epochs together, on many documents."""
+    root, random = str(tmp_path), np.random.RandomState(5)
+    rows = [
+        {
+            "kind": int(random.randint(len(KINDS))),
+            "label": "abc"[random.randint(3)],
+            "draw": int(random.randint(0, DRAWS, dtype=np.int64)),
+            "held_out": bool(random.random_sample() < 0.1),
+            "cluster_size": int(random.choice([1, 1, 1, 2, 5])),
+            COLUMN: int(random.randint(1, 90)),
+        }
+        for _ in range(4_000)
+    ]
+    write_table(root, REHYDRATION_PATH, pa.Table.from_pylist(WEIGHTS, schema=REHYDRATION))
+    weights = read_weights(root)
+    groups = sorted({group_of(row) for row in rows})
+    targets = {group: Target(2_000.5 * n, 6.0) for n, group in enumerate(groups, 1)}
+    found = fitted(root, write_units(root, rows, 5), targets)
+    assert found == at_once(rows, targets, weights)
+    capped = 0
+    for group, (rate, drawn) in found.items():
+        own = [row for row in rows if group_of(row) == group and not row["held_out"]]
+        some = documents(own, weights)
+        assert drawn == some.drawn(rate, 6.0)
+        assert num_copies(some.draws, some.weights, rate, 6.0).max() <= 6
+        if drawn < targets[group].amount - 45:
+            capped += 1
+            assert drawn == some.drawn(1e9, 6.0)
+        else:
+            assert abs(drawn - targets[group].amount) <= 45
+    assert capped < len(found)
+
+
+def test_groups_without_documents_and_documents_without_a_target(tmp_path):
+    root = str(tmp_path)
+    row = {"draw": 5, "held_out": False, "cluster_size": 1, COLUMN: 10}
+    rows = [{**row, "kind": 0, "label": "a"}, {**row, "kind": 2, "label": "a", "held_out": True}]
+    targets = {
+        ("book", "b", ""): Target(50.0),  # no documents
+        ("code", "a", ""): Target(50.0),  # none that is not held out
+        ("book", "c", "news"): Target(0.0),
+    }
+    found = fitted(root, write_units(root, rows, 1), targets)
+    assert found == dict.fromkeys(targets, (0.0, 0))
+    assert read_brackets(root) == {}
+
+
+def test_without_units_nothing_is_drawn(tmp_path):
+    assert list(read_look(str(tmp_path), "histogram")) == []
+    assert settled_rates({("book", "a", ""): Target(5.0)}, {}, []) == {("book", "a", ""): (0.0, 0)}
+
+
+def test_documents_of_a_unit_by_group(tmp_path):
+    root = str(tmp_path)
+    row = {"kind": 1, "label": "a", "held_out": False, "cluster_size": 2}
+    rows = [
+        {**row, "draw": DRAWS // 4, COLUMN: 3},
+        {**row, "draw": DRAWS // 2, COLUMN: 5, "held_out": True},
+        {**row, "draw": DRAWS // 2, COLUMN: 7, "label": "b"},
+        {**row, "draw": 3 * (DRAWS // 4), COLUMN: 9, "cluster_size": 1},
+    ]
+    write_units(root, rows, 1)
+    unit = UnitIndex(root).units[1]
+    found = documents_of(root, unit, COLUMN, Weights({"a": {2: 4.0}}))
+    assert list(found) == [("book", "a", "news"), ("book", "b", "news")]
+    first = found["book", "a", "news"]
+    assert first.draws.tolist() == [0.25, 0.75]
+    assert first.weights.tolist() == [4.0, 1.0]
+    assert first.amounts.tolist() == [3, 9]
+
+
+def random_corpus(make_corpus, seed, tokenizer):
+    """Documents of three labels, two domains and two categories, some of them several times."""
+    random = np.random.RandomState(seed)
+
+    def texts(name, count):
+        sizes = random.randint(1, 30, count)
+        return [" ".join(f"{name}{n}x{place}" for place in range(s)) for n, s in enumerate(sizes)]
+
+    units, codes = [], ("eng", "swh", "fra")
+    for unit in range(3):
+        rows = [
+            (code, text)
+            for code in codes
+            for text in texts(f"{unit}{code}", int(random.randint(20, 120)))
+        ]
+        rows += [rows[place] for place in random.randint(0, len(rows), 60)]
+        units.append([rows[place] for place in random.permutation(len(rows))])
+    corpus = make_corpus(
+        units, [{"domain": "news"}, {"domain": "legal"}, {"category": "book"}],
+        mix={
+            "count_by": "tokens", "strategy": "temperature", "alpha": 0.5,
+            "tiers": "uniform", "budget": float(random.randint(20_000, 60_000)),
+            "max_epochs": {"default": 5, "labels": {"swh_Latn": 3.5}},
+            "domain_caps": {"legal": 0.3},
+            "rehydrate": {"table": {1: 1, 2: 2.5}},
+            "on_infeasible": "relax",
+            "validation": {"share": 0.05},
+        },
+        output={"parquet": {"shards": 2}, "tokens": {"tokenizer": tokenizer}},
+    )  # fmt: skip
+    corpus.mix()
+    return corpus
+
+
+def assert_realised(corpus):
+    """What rates, plan and shards say of what was drawn is the same, and as it was planned."""
+    sums, largest = defaultdict(int), defaultdict(int)
+    for table in corpus.rows("train"):
+        for row in table.to_pylist():
+            group = (row["category"], row["label"], row["domain"] or "")
+            sums[group] += row["num_tokens"]
+            largest[group[:2]] = max(largest[group[:2]], row["num_tokens"])
+            assert row["copy"] < 5
+    rates = read_table(f"{corpus.root}/{RATES_PATH}").to_pylist()
+    by_label = defaultdict(int)
+    for row in rates:
+        group = (row["category"], row["label"], row["domain"])
+        assert row["realised"] == sums.pop(group, 0), group
+        by_label[group[:2]] += row["realised"]
+        assert abs(row["realised"] - row["target"]) <= largest[group[:2]], row
+    assert not sums
+    plan = read_table(f"{corpus.root}/{PLAN_PATH}").to_pylist()
+    found = {(r["category"], r["label"]): r
+             for r in read_table(f"{corpus.root}/{REALISED_PATH}").to_pylist()}  # fmt: skip
+    for row in plan:
+        group = (row["category"], row["label"])
+        drawn, planned = found[group]["realised_count"], row["planned_count"]
+        assert drawn == by_label[group]
+        assert found[group]["planned_count"] == planned
+        assert abs(drawn - planned) <= max(0.005 * planned, largest[group]), row
+    return sum(by_label.values())
+
+
+def test_what_is_realised_is_what_is_in_the_shards(make_corpus, tokenizer_file):
+    assert assert_realised(random_corpus(make_corpus, 0, tokenizer_file())) > 10_000
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(1, 13))
+def test_random_corpora_are_drawn_as_planned(make_corpus, tokenizer_file, seed):
+    assert_realised(random_corpus(make_corpus, seed, tokenizer_file()))
