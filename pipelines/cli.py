@@ -36,6 +36,12 @@ _out = Console(highlight=False, soft_wrap=True)
 _err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 RecipePath = Annotated[str, typer.Argument(help="The recipe, or its URI.", show_default=False)]
+Runner = Literal["local", "prism", "flink", "dataflow"]
+OnStop = Literal["ask", "cancel", "leave"]
+
+
+def _tell(text: str) -> None:
+    _out.print(text, markup=False, emoji=False)
 
 
 def _version(wanted: bool) -> None:
@@ -117,10 +123,31 @@ def run(
     dashboard: Annotated[
         bool, typer.Option("--dashboard", help="Serve the growing report on this machine.")
     ] = False,
+    runner: Annotated[Runner, typer.Option(help="The engine.")] = "local",
+    prism: Annotated[
+        Path | None, typer.Option(help="Prism: its binary.", show_default="prism on PATH")
+    ] = None,
+    flink_master: Annotated[
+        str | None, typer.Option(help="Flink: HOST:PORT of its REST interface, or \\[local].")
+    ] = None,
+    job_server: Annotated[
+        str | None,
+        typer.Option(help="Flink: Beam's job server.", show_default="localhost:8099"),
+    ] = None,
+    start_timeout: Annotated[
+        float, typer.Option(min=1, help="Seconds in which a remote worker has to start.")
+    ] = 300,
+    on_stop: Annotated[
+        OnStop, typer.Option(help="What Ctrl-C does to a remote job; without a terminal: cancel.")
+    ] = "ask",
+    beam: Annotated[
+        list[str] | None,
+        typer.Argument(help="Behind --: options of Beam and of the engine.", show_default=False),
+    ] = None,
 ) -> None:
-    """Run a recipe on this machine; what is done already is skipped."""
+    """Run a recipe, on this machine or on an engine; what is done already is skipped."""
     loaded = _load(recipe)
-    from glotmill.pipelines.engine import run_locally
+    from glotmill.pipelines.engines.session import EngineOptions, open_engine
     from glotmill.pipelines.live import LiveView, TimedProgress
     from glotmill.pipelines.progress import Reporter
     from glotmill.pipelines.run import execute, prepare
@@ -128,13 +155,25 @@ def run(
     from glotmill.pipelines.summary import print_summary
 
     root = (out or f"out/{loaded.recipe.name}").rstrip("/")
-    lock = prepare(loaded, root, _out.print)
-    with Reporter(_out) as reporter:
-        progress = TimedProgress(root, reporter)
-        with LiveView(root, progress) if dashboard else nullcontext() as live:
-            if live is not None:
-                _out.print(f"report so far: {live.address}")
-            manifests = execute(Job(lock, root, run_locally, workers, progress))
+    options = EngineOptions(
+        runner=runner,
+        workers=workers,
+        prism=prism,
+        flink_master=flink_master,
+        job_server=job_server,
+        start_seconds=start_timeout,
+        on_stop=on_stop,
+        beam=beam or (),
+    )
+    with open_engine(options, _tell) as engine:
+        root = engine.resolve(root)
+        lock = prepare(loaded, root, _tell)
+        with engine.session(lock, root, _tell) as session, Reporter(_out) as reporter:
+            progress = TimedProgress(root, session.watch(reporter))
+            with LiveView(root, progress) if dashboard else nullcontext() as live:
+                if live is not None:
+                    _tell(f"report so far: {live.address}")
+                manifests = execute(Job(lock, root, session.run, workers, progress))
     print_summary(_out, lock.recipe, root, manifests)
     _out.print(f"next: glotmill report {root}")
 

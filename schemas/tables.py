@@ -151,6 +151,8 @@ OVERSIZED = pa.schema(
         pa.field("label", pa.string(), nullable=False),
         pa.field("label_share", pa.float64(), nullable=False),
         pa.field("samples", pa.list_(pa.string()), nullable=False),
+        # The doc_id of every document, where they are kept.
+        pa.field("kept", pa.list_(pa.int64()), nullable=False),
     ]
 )
 

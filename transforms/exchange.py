@@ -56,7 +56,7 @@ class Reference:
 @typehints.with_input_types(pa.RecordBatch)
 @typehints.with_output_types(tuple[int, str])
 class _WriteReferences(beam.DoFn):
-    def __init__(self, folder: str, pieces: int) -> None:
+    def __init__(self, folder: str, pieces: int = 1) -> None:
         self._folder = folder
         self._pieces = pieces
 

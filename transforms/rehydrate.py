@@ -59,7 +59,6 @@ class Weights:
         place = bisect.bisect_right(sizes, size)
         return values[place - 1] if place else 1.0
 
-
     def of_all(self, label: str, sizes: Ints) -> Floats:
         """Weights of documents of one label, by the sizes of their clusters."""
         kinds, places = np.unique(sizes, return_inverse=True)

@@ -8,7 +8,7 @@ against stays whatever the others are.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 import apache_beam as beam
 import numpy as np
@@ -69,6 +69,7 @@ class Oversized:
         label: most of them have.
         label_share: share of that label's documents that its texts among these are.
         samples: ids of some of its texts, the one that stays first.
+        kept: ids of all its documents of this corpus, where the recipe keeps them.
     """
 
     cluster: int
@@ -77,6 +78,7 @@ class Oversized:
     label: str
     label_share: float
     samples: list[int]
+    kept: list[int] = field(default_factory=list)
 
 
 def units_of(found: Records) -> Iterator[tuple[int, bytes]]:
@@ -153,6 +155,7 @@ class ClusterJudge:
         if not (too_many or too_large):
             return None
         spread = np.linspace(0, len(texts) - 1, min(_NUM_SAMPLES, len(texts))).astype(int)
+        kept = cluster["id"][~is_foreign(cluster["id"])]
         return Oversized(
             cluster=int(cluster["id"][0]),
             num_documents=len(cluster),
@@ -160,6 +163,7 @@ class ClusterJudge:
             label=self.labels[label] if label >= 0 else "",
             label_share=float(share),
             samples=texts["id"][spread].tolist(),
+            kept=np.sort(kept).tolist() if self._near.on_oversized == "keep" else [],
         )
 
 

@@ -27,7 +27,7 @@ from glotmill.transforms.draws import split_draw
 from glotmill.transforms.plan import Group
 from glotmill.transforms.pseudo_documents import Directions
 from glotmill.transforms.records import write_record
-from glotmill.transforms.unit_index import UnitIndex, read_manifest
+from glotmill.transforms.unit_index import IN_OVERSIZED, UnitIndex, read_manifest
 
 #: The stage that these steps belong to, and its folder.
 FOLDER = "compose"
@@ -41,6 +41,9 @@ _BITEXT = "bitext"
 
 # Pairs of one side differ in these bits of their draws, so that a ceiling can part them.
 _TIE = np.int64((1 << 20) - 1)
+
+#: The rank of a document that is not held out whatever the thresholds are.
+NEVER = np.int64(np.iinfo(np.int64).max)
 
 Draws = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
@@ -134,8 +137,16 @@ class SplitRule:
     def draws(self, category: str, batch: pa.RecordBatch) -> Draws:
         """Ranks of n documents, the lowest to be held out first; int64[n], 63 bits.
 
-        Those of pairs are of the hub's side, but for the last 20 bits.
+        Those of pairs are of the hub's side, but for the last 20 bits. NEVER stands for documents
+        of clusters too large to be believed: were one of them held out, all others would be near
+        duplicates of it, and lost to training.
         """
+        draws = self._draws(category, batch)
+        if IN_OVERSIZED in batch.schema.names:
+            draws[np.asarray(batch.column(IN_OVERSIZED))] = NEVER
+        return draws
+
+    def _draws(self, category: str, batch: pa.RecordBatch) -> Draws:
         own = self._hashed(batch.column("content_hash").to_pylist())
         if category != _BITEXT or self._hubs is None:
             return own
@@ -265,7 +276,8 @@ class _SmallestOfUnit(beam.DoFn):
                 before = found.get(part, draws[:0])
                 found[part] = smallest(np.append(before, draws), self._wanted(part))
         for part, draws in sorted(found.items(), key=lambda each: each[0]):
-            yield part, draws.tobytes()
+            if len(draws):
+                yield part, draws.tobytes()
 
     def _parts(self, category: str, batch: pa.RecordBatch) -> Iterator[tuple[Part, Draws]]:
         """The draws of a batch by part, of parts of which some are wanted."""
@@ -275,7 +287,8 @@ class _SmallestOfUnit(beam.DoFn):
         for code in np.unique(codes).tolist():
             part = (category, encoded.dictionary[code // 2].as_py(), bool(code % 2))
             if self._wanted(part):
-                yield part, draws[codes == code]
+                of_part = draws[codes == code]
+                yield part, of_part[of_part != NEVER]
 
 
 @typehints.with_input_types(bytes)

@@ -103,5 +103,3 @@ def _sums(values: npt.NDArray[np.bool_], lengths: Ints) -> Ints:
 def list_type(dtype: np.dtype[Any]) -> pa.DataType:
     """The type of a column of tokens."""
     return pa.list_(pa.from_numpy_dtype(dtype))
-
-

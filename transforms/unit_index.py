@@ -12,14 +12,17 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from glotmill.schemas.lock import (
     Lock,
     doc_id,
     foreign_ordinal,
+    row_of,
     shadow_ordinal,
     shadowed_unit,
     split_ordinal,
+    unit_of,
 )
 from glotmill.schemas.manifest import MANIFEST, SUCCESS, FileEntry, Manifest, UnitRecord
 from glotmill.schemas.tables import DROP_REASON
@@ -28,6 +31,10 @@ from glotmill.transforms.decide import not_judged
 from glotmill.transforms.tables import read_batches, read_table, write_table
 
 PATH = "units.parquet"
+#: Clusters of near duplicates that are too large to be believed, where there are any.
+OVERSIZED_PATH = "deduplicate/oversized.parquet"
+#: Column that says which rows are in one of them that was kept.
+IN_OVERSIZED = "in_oversized"
 
 _SCHEMA = pa.schema(
     [
@@ -102,6 +109,10 @@ class UnitIndex:
         rows = read_table(f"{root}/{PATH}").to_pylist()
         self.units = tuple(IndexedUnit(ordinal, **row) for ordinal, row in enumerate(rows))
         self._removals = {entry.path for entry in removals.files} if removals else set()
+        self._doubted = np.zeros(0, np.int64)
+        if OVERSIZED_PATH in self._removals:
+            table = read_table(f"{root}/{OVERSIZED_PATH}", ["kept"])
+            self._doubted = pc.list_flatten(table.column("kept")).to_numpy()
 
     def batches(
         self, unit: IndexedUnit, columns: Sequence[str] | None = None
@@ -131,17 +142,26 @@ class UnitIndex:
     def surviving_rows(
         self, unit: IndexedUnit, columns: Sequence[str] | None = None
     ) -> Iterator[tuple[pa.RecordBatch, npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
-        """The same, each with its row number in the unit too."""
+        """The same, each with its row number in the unit too.
+
+        Where clusters too large to be believed were kept, a column IN_OVERSIZED says which rows
+        are in one.
+        """
         removed = self.removed_rows(unit)
         sizes = np.ones(unit.num_rows, np.int64)
         removals = self.removals(unit)
         if removals is not None:
             sizes[removals.column("row").to_numpy()] = removals.column("cluster_size").to_numpy()
+        doubted = np.zeros(unit.num_rows, bool)
+        doubted[row_of(self._doubted[unit_of(self._doubted) == unit.ordinal])] = True
         start = 0
         for batch in self.batches(unit, columns):
             rows = np.arange(start, start + batch.num_rows)
             rows = rows[~removed[rows]]
-            yield batch.take(pa.array(rows - start)), sizes[rows], rows
+            found = batch.take(pa.array(rows - start))
+            if len(self._doubted):
+                found = found.append_column(IN_OVERSIZED, pa.array(doubted[rows]))
+            yield found, sizes[rows], rows
             start += batch.num_rows
 
     def removed_rows(self, unit: IndexedUnit) -> npt.NDArray[np.bool_]:

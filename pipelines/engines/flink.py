@@ -20,8 +20,9 @@ from glotmill.pipelines.preflight import check_flink, check_options, check_reach
 EMBEDDED = "[local]"
 DEFAULT_JOB_SERVER = "localhost:8099"
 _START = "start one: python deploy/flink/cluster.py start"
-# Keeps workers between the steps of a job, which otherwise each start their own.
-_CACHE = "--environment_cache_millis=60000"
+# Keeps workers between the steps of a job, which otherwise each start their own. A cluster must
+# wait for longer before it tries a failed step again, or it meets the worker that is gone.
+_CACHE = "--environment_cache_millis=10000"
 # Steps hand over by files: a job then goes on with the TaskManagers that are left.
 _BATCH = "--execution_mode_for_batch=BATCH_FORCED"
 

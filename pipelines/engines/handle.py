@@ -10,7 +10,7 @@ import grpc
 
 from glotmill.pipelines.engines.flink_rest import ENDED as FLINK_ENDED
 from glotmill.pipelines.engines.job_note import JobNote
-from glotmill.pipelines.engines.job_service import ENDED, JobGone, JobService, Messages
+from glotmill.pipelines.engines.job_service import ENDED, JobGone, JobService, worker_error
 from glotmill.pipelines.engines.target import Target
 from glotmill.pipelines.errors import RunError
 
@@ -37,28 +37,28 @@ class Handle:
     service: JobService
 
     def state(self) -> str:
-        """The state in Beam's words.
+        """The state in Beam's words, after the job server and, where there is one, the cluster.
 
-        Where the job server knows nothing, the cluster is asked: a job outlives the job server.
+        A job outlives the job server, which keeps what it knows in memory.
 
         Raises:
             JobGone: neither knows the job.
             OSError: nobody can be asked.
         """
+        told: str | None = None
         try:
-            return self.service.state(self.note.job_id)
+            told = self.service.state(self.note.job_id)
         except JobGone:
-            return self._state_by_rest()
+            pass
         except grpc.RpcError as error:
             if self.target.rest is None:
                 raise OSError(f"{self.target.job_server}: {error.details()}") from None
-            return self._state_by_rest()
-
-    def _state_by_rest(self) -> str:
+        if told in ENDED:
+            return told
         job = self.target.rest.job_named(self.note.job_name) if self.target.rest else None
-        if job is None:
+        if told is None and job is None:
             raise JobGone(self.note.job_id)
-        return _STATE_OF.get(job.state, "RUNNING")
+        return _STATE_OF.get(job.state, "RUNNING") if job else str(told)
 
     def tasks(self) -> dict[str, int]:
         """Tasks of the job by state, where the engine tells them."""
@@ -116,10 +116,10 @@ class Handle:
         if rest and job and job.state not in FLINK_ENDED:
             rest.cancel(job.id)
 
-    def failure(self, messages: Messages) -> str:
-        """Why the job failed, as far as anybody tells."""
-        told = messages.error()
-        if told or self.target.rest is None:
-            return told
-        job = self.target.rest.job_named(self.note.job_name)
-        return self.target.rest.failure(job.id) if job else ""
+    def failure(self) -> str:
+        """Why the job failed: a worker's traceback where anybody tells it."""
+        told = self.service.error(self.note.job_id)
+        if not told and self.target.rest is not None:
+            job = self.target.rest.job_named(self.note.job_name)
+            told = self.target.rest.failure(job.id) if job else ""
+        return worker_error(told)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import apache_beam as beam
@@ -25,7 +25,6 @@ _COUNTERS = {
     "busy_milliseconds": "beam:metric:pardo_execution_time:process_bundle_msecs:v1",
 }
 ENDED = frozenset({"DONE", "DRAINED", "FAILED", "CANCELLED"})
-_NUM_KEPT_MESSAGES = 200
 #: A Python traceback inside the Java one that the job server tells.
 _PYTHON_ERROR = re.compile(r"Traceback \(most recent call last\):.*?(?=\n\s*at [\w.$]+\(|\Z)", re.S)
 
@@ -121,9 +120,18 @@ class JobService:
         """Asks for the job's end."""
         self._stub.Cancel(api.CancelJobRequest(job_id=job_id), timeout=_TIMEOUT_SECONDS)
 
-    def messages(self, job_id: str) -> Messages:
-        """Collects what the job says, from now on."""
-        return Messages(self._stub.GetMessageStream(api.JobMessagesRequest(job_id=job_id)))
+    def error(self, job_id: str) -> str:
+        """What went wrong with a job that has ended, as far as the server was told.
+
+        To be asked at the end only: where a client that listens to a running job is gone, the
+        server of Flink fails at its next message, and shows the job as running for ever.
+        """
+        request = api.JobMessagesRequest(job_id=job_id)
+        told: list[str] = []
+        with suppress(grpc.RpcError):  # some servers never end the stream, some are gone
+            for message in self._stub.GetMessageStream(request, timeout=_TIMEOUT_SECONDS):
+                told += _error_in(message.message_response)
+        return "\n".join(told)
 
     def counters(self, job_id: str) -> dict[str, int]:
         """What the engine has counted: elements over all steps, milliseconds spent in them.
@@ -149,27 +157,15 @@ def _varint(payload: bytes) -> int:
     return sum((byte & 0x7F) << (7 * place) for place, byte in enumerate(payload))
 
 
-class Messages:
-    """Errors that a job has told so far."""
+def _error_in(message: api.JobMessage) -> list[str]:
+    return [message.message_text] if message.importance == api.JobMessage.JOB_MESSAGE_ERROR else []
 
-    def __init__(self, stream: Iterator[Any]) -> None:
-        """Reads a message stream in a thread of its own, until it ends."""
-        self._errors: list[str] = []
-        self._thread = threading.Thread(target=self._read, args=(stream,), daemon=True)
-        self._thread.start()
 
-    def _read(self, stream: Iterator[Any]) -> None:
-        try:
-            for message in stream:
-                told = message.message_response
-                if told.importance == api.JobMessage.JOB_MESSAGE_ERROR:
-                    self._errors = [*self._errors, told.message_text][-_NUM_KEPT_MESSAGES:]
-        except (grpc.RpcError, ValueError):  # the server or the channel is gone
-            return
+def worker_error(told: str) -> str:
+    r"""The traceback of a worker where an engine's message holds one, else the whole message.
 
-    def error(self, wait_seconds: float = 5.0) -> str:
-        """What went wrong: a worker's traceback where there is one, else what the engine says."""
-        self._thread.join(wait_seconds)
-        told = "\n".join(self._errors)
-        found = _PYTHON_ERROR.search(told)
-        return (found.group() if found else told).strip()
+    >>> worker_error("Error: Traceback (most recent call last):\nKeyError: 1\n\tat a.B.c(B.java)")
+    'Traceback (most recent call last):\nKeyError: 1'
+    """
+    found = _PYTHON_ERROR.search(told)
+    return (found.group() if found else told).strip()

@@ -13,7 +13,7 @@ import grpc
 from glotmill.pipelines.engine import Build
 from glotmill.pipelines.engines.handle import Handle
 from glotmill.pipelines.engines.job_note import JobNote, delete_note, write_note
-from glotmill.pipelines.engines.job_service import JobService, Messages, Prepared
+from glotmill.pipelines.engines.job_service import JobService, Prepared
 from glotmill.pipelines.engines.run_log import LoggedProgress, RunLog
 from glotmill.pipelines.engines.target import Target
 from glotmill.pipelines.engines.worker_report import ReportWorker, num_reports
@@ -126,7 +126,6 @@ class Jobs:
             ) from None
 
     def _see_to_end(self, handle: Handle, stage: str, reports: str) -> None:
-        messages = self._service.messages(handle.note.job_id)
         began = time.monotonic()
         try:
             state = handle.wait(self._looks(handle, stage, reports))
@@ -136,7 +135,7 @@ class Jobs:
             raise
         self._forget(handle, stage, state, began)
         if state != "DONE":
-            raise _error_of(handle, state, messages)
+            raise _error_of(handle, state)
 
     def _looks(self, handle: Handle, stage: str, reports: str) -> Callable[[str], None]:
         """What is done each time the state was asked for: the watchdog looks, the log is kept."""
@@ -206,8 +205,8 @@ class Jobs:
         self._service.close()
 
 
-def _error_of(handle: Handle, state: str, messages: Messages) -> Exception:
+def _error_of(handle: Handle, state: str) -> Exception:
     if state == "CANCELLED":
         return RunError(f"job {handle.note.job_name} was cancelled; run again to go on")
-    told = handle.failure(messages) or f"job {handle.note.job_name} ended as {state}"
+    told = handle.failure() or f"job {handle.note.job_name} ended as {state}"
     return RuntimeError(told)

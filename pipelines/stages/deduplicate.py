@@ -27,15 +27,14 @@ from glotmill.transforms.records import read_records, temporary_folder
 from glotmill.transforms.removals import Oversized, read_oversized
 from glotmill.transforms.stars import EdgeFiles, connect_distributed
 from glotmill.transforms.tables import write_table
-from glotmill.transforms.unit_index import Corpora, UnitIndex
+from glotmill.transforms.unit_index import OVERSIZED_PATH, Corpora, UnitIndex
 
 #: Raised by one whenever the stage gives other output for the same recipe and input.
-VERSION = 3
+VERSION = 4
 # Documents whose hashes one worker reads in the time another takes to start.
 _DOCUMENTS_PER_WORKER = 2_000_000
 # The same where near duplicates are looked for too.
 _COMPARED_PER_WORKER = 200_000
-_OVERSIZED_PATH = "deduplicate/oversized.parquet"
 _EXCERPT_CHARACTERS = 200
 _NUM_SHOWN = 3
 
@@ -58,7 +57,7 @@ class DeduplicateStage:
         """Writes a removal list for each unit that has duplicates elsewhere."""
         num_units = len(job.lock.units)
         job.progress.started(self.name, total=num_units, unit="units")
-        storage.delete([f"{job.root}/{path}" for path in (_OVERSIZED_PATH, SIZES_PATH)])
+        storage.delete([f"{job.root}/{path}" for path in (OVERSIZED_PATH, SIZES_PATH)])
         options = job.lock.recipe.deduplicate
         has_pairs = any(source.category == "bitext" for source in job.lock.recipe.sources)
         caps = has_pairs and options.max_repeated_sides is not None
@@ -170,13 +169,14 @@ def _judge_oversized(job: Job) -> list[FileEntry]:
             "label": cluster.label,
             "label_share": cluster.label_share,
             "samples": texts,
+            "kept": cluster.kept,
         }
         for cluster, texts in zip(found, samples, strict=True)
     ]
     near = job.lock.recipe.deduplicate.near or Near()
-    entry = write_table(job.root, _OVERSIZED_PATH, pa.Table.from_pylist(rows, schema=OVERSIZED))
+    entry = write_table(job.root, OVERSIZED_PATH, pa.Table.from_pylist(rows, schema=OVERSIZED))
     if near.on_oversized == "stop":
-        raise RunError(_oversized_message(found, samples, near, f"{job.root}/{_OVERSIZED_PATH}"))
+        raise RunError(_oversized_message(found, samples, near, f"{job.root}/{OVERSIZED_PATH}"))
     return [entry]
 
 

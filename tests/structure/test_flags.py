@@ -8,7 +8,10 @@ FLAGS = {
     "init": {"folder"},
     "check": {"recipe"},
     "plan": {"recipe", "--out", "--counts"},
-    "run": {"recipe", "--out", "--workers", "--dashboard"},
+    "run": {
+        *("recipe", "--out", "--workers", "--dashboard", "--runner", "--prism", "--flink-master"),
+        *("--job-server", "--start-timeout", "--on-stop", "beam"),
+    },
     "report": {"out", "--rebuild"},
     "diff": {"before", "after", "--page"},
     "inspect": {

@@ -54,9 +54,7 @@ def build_stage(stage: str, lock: Lock, num_labels: int = 3) -> beam.Pipeline:
         "split": lambda: build.split(pipeline, lock, "out", wanted, SplitRule(1)),
         "held_out": lambda: build.held_out(pipeline, lock, "out"),
         "leaks": lambda: build.leaks(pipeline, lock, "out"),
-        "compose": lambda: build.each_unit(
-            pipeline, ComposeUnits("out", "{}", None, 1), ordinals
-        ),
+        "compose": lambda: build.each_unit(pipeline, ComposeUnits("out", "{}", None, 1), ordinals),
         "mix": lambda: build.mix(pipeline, lock, "out", ordinals, 3),
     }
     stages[stage]()

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import apache_beam as beam
@@ -216,10 +217,14 @@ def reference_tokens():
     """Tokens of texts by the library that a tokenizer.json is written for."""
     library = pytest.importorskip("tokenizers", reason="needs the extra `tokens`")
 
-    def encode(path: str, texts: Sequence[str]) -> list[list[int]]:
+    @cache
+    def loaded(path: str):
         tokenizer = library.Tokenizer.from_file(path)
         tokenizer.encode_special_tokens = True  # such a token in a text is text
-        return [tokenizer.encode(text, add_special_tokens=False).ids for text in texts]
+        return tokenizer
+
+    def encode(path: str, texts: Sequence[str]) -> list[list[int]]:
+        return [loaded(path).encode(text, add_special_tokens=False).ids for text in texts]
 
     return encode
 

@@ -111,9 +111,7 @@ def test_a_scheme_that_nobody_knows():
 
 @pytest.mark.parametrize("location", ["hf://", "hf://cis-lmu", "hf://cis-lmu/glotlid", "hf:///a/b"])
 def test_an_address_at_the_hub_that_is_incomplete(location):
-    assert message(location) == (
-        f"{location}: write hf://owner/name/file"
-    )
+    assert message(location) == (f"{location}: write hf://owner/name/file")
 
 
 def test_the_hub_without_its_package(monkeypatch):

@@ -375,7 +375,7 @@ def digests(corpus, *folders):
     return {str(p.relative_to(root)): sha256(p.read_bytes()).hexdigest() for p in paths}
 
 
-@pytest.mark.parametrize("stages", [(), STAGES], ids=["one", "stages"])
+@pytest.mark.parametrize("stages", [(), pytest.param(STAGES, marks=pytest.mark.slow)])
 def test_pieces_of_shards_make_no_difference(run, monkeypatch, stages):
     """But for packed sequences, which end with a piece."""
     options = {} if stages else {"datasets": "category", "packing": "concatenate"}
