@@ -75,11 +75,15 @@ def test_a_killed_task_manager_costs_time_and_no_byte(
         wait_until(lambda: num_units(out) >= 3, process)
         assert num_units(out) < num_all_units(tmp_path)
         cluster_command("kill", "taskmanager-1", "--folder", flink_cluster.folder)
-        killed = time.monotonic()
+        began = time.monotonic()
+        wait_until(lambda: num_units(out) == num_all_units(tmp_path), process)
+        seconds = time.monotonic() - began
         told, _ = process.communicate(timeout=480)
     assert process.returncode == 0, told
     assert shard_digests(out) == shard_digests(tmp_path / "local")
-    record_property("seconds_after_kill", round(time.monotonic() - killed))
+    # Most of it is the wait for the heartbeat and the restart; ingesting all takes some seconds.
+    record_property("seconds_from_kill_to_all_units", round(seconds, 1))
+    print(f"all units were there {seconds:.1f} s after the kill")
 
 
 @pytest.mark.timeout(600)
