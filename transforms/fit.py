@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from glotmill.schemas.mixture import EVERY_DOMAIN
 from glotmill.transforms import storage
 from glotmill.transforms.drawables import path_of
 from glotmill.transforms.draws import DRAWS
@@ -26,11 +27,14 @@ from glotmill.transforms.exact_rates import (
     histograms_of,
     settle,
 )
+from glotmill.transforms.plan import Group
 from glotmill.transforms.records import temporary_folder
 from glotmill.transforms.rehydrate import Weights, read_weights
 from glotmill.transforms.tables import read_table, write_table
 from glotmill.transforms.unit_index import IndexedUnit, UnitIndex
 
+#: Rate of each category, label and domain, relative to the output.
+RATES_PATH = "mix/rates.parquet"
 #: Category, label and domain ("" where the source names none): what has a rate of its own.
 DrawGroup = tuple[str, str, str]
 
@@ -59,6 +63,8 @@ _BRACKETS = pa.schema(
 )
 
 _FOLDER = "rates"
+# Rates of domains differ by less where only rounding sets them apart.
+_TOLERANCE = 1e-9
 
 
 def _folder(root: str) -> str:
@@ -75,6 +81,38 @@ def read_look(root: str, name: str) -> Iterator[pa.Table]:
         yield read_table(file.path)
 
 
+def labels_of_one_rate(rates: pa.Table) -> set[Group]:
+    """Categories and labels whose domains are all drawn at one rate: no cap sets one apart.
+
+    Together they meet their target to within a document; each for itself, a label of many domains
+    would miss it by a document for each.
+
+    Args:
+        rates: in the schema RATES, as planned.
+    """
+    found: dict[Group, list[float]] = {}
+    for row in rates.select(["category", "label", "rate"]).to_pylist():
+        found.setdefault((row["category"], row["label"]), []).append(row["rate"])
+    return {
+        group
+        for group, each in found.items()
+        if len(each) > 1 and max(each) - min(each) <= _TOLERANCE * max(each)
+    }
+
+
+def targets_of(rates: pa.Table) -> dict[DrawGroup, Target]:
+    """What is wanted of each group; domains of one rate are one, by the name EVERY_DOMAIN."""
+    shared = labels_of_one_rate(rates)
+    amounts: dict[DrawGroup, float] = {}
+    epochs: dict[DrawGroup, float] = {}
+    for row in rates.to_pylist():
+        label = (row["category"], row["label"])
+        group = (*label, EVERY_DOMAIN if label in shared else row["domain"])
+        amounts[group] = amounts.get(group, 0.0) + row["target"]
+        epochs[group] = np.inf if row["max_epochs"] is None else row["max_epochs"]
+    return {group: Target(amount, epochs[group]) for group, amount in amounts.items()}
+
+
 class _Look:
     """What both looks at a unit have in common."""
 
@@ -84,13 +122,17 @@ class _Look:
         self._column = column
 
     def setup(self) -> None:
-        """Reads the index of the units, and the weights of the rehydration if there is one."""
+        """Reads the index of the units, the plan, and the weights of the rehydration if any."""
         self._index = UnitIndex(self._root)
         self._weights = read_weights(self._root)
+        self._shared = labels_of_one_rate(read_table(f"{self._root}/{RATES_PATH}"))
 
     def _documents(self, ordinal: int) -> Iterator[tuple[DrawGroup, Documents]]:
         unit = self._index.units[ordinal]
-        yield from documents_of(self._root, unit, self._column, self._weights).items()
+        found = documents_of(self._root, unit, self._column, self._weights)
+        for (category, label, domain), documents in found.items():
+            shared = (category, label) in self._shared
+            yield (category, label, EVERY_DOMAIN if shared else domain), documents
 
     def _write(self, name: str, ordinal: int, tables: list[pa.Table]) -> str:
         path = f"{_FOLDER}/{name}-{self._index.units[ordinal].key}.parquet"

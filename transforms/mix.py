@@ -26,15 +26,13 @@ from glotmill.transforms.drawables import Drawables, path_of
 from glotmill.transforms.draws import DRAWS, order_draw, partition_of
 from glotmill.transforms.exact_rates import num_copies
 from glotmill.transforms.exchange import PARTITION, ExchangeBatches
-from glotmill.transforms.fit import DrawGroup
+from glotmill.transforms.fit import RATES_PATH, DrawGroup
 from glotmill.transforms.records import temporary_folder, write_record
 from glotmill.transforms.rehydrate import Weights, read_weights
 from glotmill.transforms.shards import DRAWN, FOLDER, ORDER, WriteShard
 from glotmill.transforms.split import read_splitter
 from glotmill.transforms.tables import read_batches, read_table, write_table
 from glotmill.transforms.unit_index import IndexedUnit
-
-RATES_PATH = "mix/rates.parquet"
 
 # Text that is copied at a time, where documents are drawn.
 _PART_BYTES = 32 * 2**20

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from glotmill.pipelines import build
 from glotmill.pipelines.plan import mean_weights_of, refuse_infeasible
@@ -16,21 +17,22 @@ from glotmill.pipelines.stages.compose import included_units
 from glotmill.pipelines.stages.training import delete_training, write_training
 from glotmill.pipelines.units import fingerprint
 from glotmill.schemas.manifest import FileEntry
+from glotmill.schemas.mixture import EVERY_DOMAIN
 from glotmill.schemas.tables import DIRECTIONS, RATES
 from glotmill.transforms import storage
 from glotmill.transforms.cluster_sizes import PATH as CLUSTER_SIZES_PATH
 from glotmill.transforms.compose import AVAILABLE_PATH
 from glotmill.transforms.directions import FOLDER as DIRECTIONS_FOLDER
-from glotmill.transforms.exact_rates import Target
 from glotmill.transforms.fit import (
+    RATES_PATH,
     WriteEvents,
     WriteHistograms,
     histograms,
     read_look,
     settled_rates,
+    targets_of,
     write_brackets,
 )
-from glotmill.transforms.mix import RATES_PATH, most_epochs
 from glotmill.transforms.plan import PLAN_PATH, MixturePlan, plan_csv, plan_mixture
 from glotmill.transforms.realised import FOLDER as DRAWN_FOLDER
 from glotmill.transforms.realised import PATH as REALISED_PATH
@@ -100,8 +102,12 @@ class MixStage:
             path = f"{DIRECTIONS_FOLDER}/none.parquet"
             files.append(write_table(job.root, path, DIRECTIONS.empty_table()))
         drawn = _drawn(job.root, files)
-        table = realised(plan.plan, drawn, job.lock.recipe.mix.count_by)
-        files.append(write_table(job.root, REALISED_PATH, table))
+        mix = job.lock.recipe.mix
+        rates = _realised_rates(read_table(f"{job.root}/{RATES_PATH}"), drawn, mix.counted)
+        files += [
+            write_table(job.root, RATES_PATH, rates),
+            write_table(job.root, REALISED_PATH, realised(plan.plan, drawn, mix.count_by)),
+        ]
         files += write_training(job.root, job.lock.recipe, files, plan.plan, drawn)
         files = sorted(files, key=lambda entry: entry.path)
         return files, {split: _rows(files, split) for split in ("train", "validation")}
@@ -118,12 +124,12 @@ class MixStage:
         )
         refuse_infeasible(plan, recipe.mix)
         rates = _exact_rates(job, plan.rates)
+        write_table(job.root, RATES_PATH, rates)
         csv, path = plan_csv(plan.plan), PLAN_PATH.replace(".parquet", ".csv")
         sha256 = storage.write_atomically(f"{job.root}/{path}", csv)
         num_rows = plan.plan.num_rows
         files += [
             write_table(job.root, PLAN_PATH, plan.plan),
-            write_table(job.root, RATES_PATH, rates),
             FileEntry(path=path, num_rows=num_rows, num_bytes=len(csv), sha256=sha256),
         ]
         return files, plan
@@ -139,13 +145,10 @@ def _rehydrate(job: Job) -> list[FileEntry]:
     return [write_table(job.root, REHYDRATION_PATH, rehydration(mix.rehydrate, sizes, mix.exclude))]
 
 
-def _exact_rates(job: Job, rates: pa.Table) -> pa.Table:
+def _exact_rates(job: Job, planned: pa.Table) -> pa.Table:
     """The rates at which what is drawn meets its targets; looks at all documents twice."""
-    rows = rates.to_pylist()
-    targets = {
-        (row["category"], row["label"], row["domain"]): Target(row["target"], most_epochs(row))
-        for row in rows
-    }
+    write_table(job.root, RATES_PATH, planned)  # which the looks read
+    targets = targets_of(planned)
     column = job.lock.recipe.mix.counted
     ordinals = included_units(job)
     available = read_table(f"{job.root}/{AVAILABLE_PATH}", ["num_documents"])
@@ -156,8 +159,23 @@ def _exact_rates(job: Job, rates: pa.Table) -> pa.Table:
     write_brackets(job.root, targets, found)
     job.each_unit(WriteEvents(job.root, column), *look)
     settled = settled_rates(targets, found, read_look(job.root, "events"))
+    rows = planned.to_pylist()
     for row in rows:
-        row["rate"], row["realised"] = settled[row["category"], row["label"], row["domain"]]
+        label = (row["category"], row["label"])
+        row["rate"], _ = settled.get((*label, row["domain"])) or settled[(*label, EVERY_DOMAIN)]
+    return pa.Table.from_pylist(rows, schema=RATES)
+
+
+def _realised_rates(rates: pa.Table, drawn: pa.Table, column: str) -> pa.Table:
+    """The rates with what was drawn at them."""
+    train = drawn.filter(pc.equal(drawn.column("split"), "train"))
+    sums: dict[tuple[str, str, str], int] = {}
+    for row in train.select(["category", "label", "domain", column]).to_pylist():
+        group = (row["category"], row["label"], row["domain"])
+        sums[group] = sums.get(group, 0) + row[column]
+    rows = rates.to_pylist()
+    for row in rows:
+        row["realised"] = sums.get((row["category"], row["label"], row["domain"]), 0)
     return pa.Table.from_pylist(rows, schema=RATES)
 
 

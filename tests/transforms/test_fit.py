@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from glotmill.schemas.lock import Lock, Unit
 from glotmill.schemas.manifest import UnitRecord
 from glotmill.schemas.recipe import Recipe
-from glotmill.schemas.tables import DRAWABLES, REHYDRATION
+from glotmill.schemas.tables import DRAWABLES, RATES, REHYDRATION
 from glotmill.transforms.draws import DRAWS
 from glotmill.transforms.each_unit import do_directly
 from glotmill.transforms.exact_rates import Documents, Target, exact_rate, num_copies
 from glotmill.transforms.fit import (
+    RATES_PATH,
     WriteEvents,
     WriteHistograms,
     documents_of,
@@ -25,7 +26,6 @@ from glotmill.transforms.fit import (
     settled_rates,
     write_brackets,
 )
-from glotmill.transforms.mix import RATES_PATH
 from glotmill.transforms.plan import PLAN_PATH
 from glotmill.transforms.realised import PATH as REALISED_PATH
 from glotmill.transforms.rehydrate import PATH as REHYDRATION_PATH
@@ -104,7 +104,15 @@ def record_of(unit):
 
 
 def fitted(root, num_units, targets):
-    """Rates and amounts by the two looks, as the stage makes them."""
+    """Rates and amounts by the two looks, as the stage makes them, each domain at its own rate."""
+    write_table(root, RATES_PATH, pa.Table.from_pylist(
+        [
+            {"category": category, "label": label, "domain": domain, "available": 0,
+             "target": target.amount, "rate": float(number)}
+            for number, ((category, label, domain), target) in enumerate(targets.items())
+        ],
+        schema=RATES,
+    ))  # fmt: skip
     do_directly(WriteHistograms(root, COLUMN), range(num_units))
     found = histograms(read_look(root, "histogram"))
     write_brackets(root, targets, found)
@@ -289,3 +297,25 @@ def test_what_is_realised_is_what_is_in_the_shards(make_corpus, tokenizer_file):
 @pytest.mark.parametrize("seed", range(1, 13))
 def test_random_corpora_are_drawn_as_planned(make_corpus, tokenizer_file, seed):
     assert_realised(random_corpus(make_corpus, seed, tokenizer_file()))
+
+
+@pytest.mark.parametrize("caps", [{}, {"d3": 0.04}])
+def test_a_label_of_many_domains_meets_its_target_too(make_corpus, caps):
+    """Domains that no cap sets apart are drawn at one rate."""
+    units = [[("eng", f"{'word ' * 59}{domain}x{n}") for n in range(12)] for domain in range(20)]
+    sources = [{"domain": f"d{domain}"} for domain in range(20)]
+    mix = {"strategy": "temperature", "budget": 2_000, "domain_caps": caps, "tiers": "uniform"}
+    loose = {"max_repeated_ngram_share": 1, "min_characters": 0}
+    corpus = make_corpus(
+        units, sources, mix=mix | {"validation": {"share": 0}}, filters=loose,
+        output={"parquet": {"shards": 2}},
+    )  # fmt: skip
+    corpus.mix()
+    rates = read_table(f"{corpus.root}/{RATES_PATH}").to_pylist()
+    drawn = sum(row["realised"] for row in rates)
+    assert drawn == sum(sum(table["num_words"].to_pylist()) for table in corpus.rows("train"))
+    if caps:
+        assert len({row["rate"] for row in rates}) > 1
+    else:
+        assert len({row["rate"] for row in rates}) == 1
+        assert abs(drawn - 2_000) <= 60
