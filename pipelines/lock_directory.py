@@ -80,7 +80,6 @@ class HeldDirectory:
         self._holder, self._version = holder, version
         self._lost = ""
         self._stopped = threading.Event()
-        _at_work.add(holder.run)
         self._thread = threading.Thread(target=self._keep, daemon=True, name="glotmill-lock")
         self._thread.start()
 
@@ -167,9 +166,13 @@ def _take(root: str) -> HeldDirectory:
     if there is not None and not _is_stale(path, *there):
         raise RunError(_in_use(root, there[0]))
     ours = _ourselves()
+    _at_work.add(ours.run)  # before anybody can read of it
     try:
         version = versions.replace(path, _dump(ours), there[1] if there else versions.ABSENT)
-    except versions.ChangedMeanwhile:
+    except BaseException as error:
+        _at_work.discard(ours.run)
+        if not isinstance(error, versions.ChangedMeanwhile):
+            raise
         winner = _read(path)
         raise RunError(_in_use(root, winner[0] if winner else None)) from None
     return HeldDirectory(root, ours, version)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import grpc
 
 from glotmill.pipelines.engines.flink_rest import ENDED as FLINK_ENDED
+from glotmill.pipelines.engines.flink_rest import FlinkRest
 from glotmill.pipelines.engines.job_note import JobNote
 from glotmill.pipelines.engines.job_service import ENDED, JobGone, JobService, worker_error
 from glotmill.pipelines.engines.target import Target
@@ -39,7 +41,8 @@ class Handle:
     def state(self) -> str:
         """The state in Beam's words, after the job server and, where there is one, the cluster.
 
-        A job outlives the job server, which keeps what it knows in memory.
+        A job outlives the job server, which keeps what it knows in memory; and what the server
+        shows as cancelled it may have submitted since.
 
         Raises:
             JobGone: neither knows the job.
@@ -53,7 +56,7 @@ class Handle:
         except grpc.RpcError as error:
             if self.target.rest is None:
                 raise OSError(f"{self.target.job_server}: {error.details()}") from None
-        if told in ENDED:
+        if told in ENDED and told != "CANCELLED":
             return told
         job = self.target.rest.job_named(self.note.job_name) if self.target.rest else None
         if told is None and job is None:
@@ -96,24 +99,25 @@ class Handle:
 
     def cancel(self) -> bool:
         """Ends the job; gives whether it has ended."""
-        try:
-            self.service.cancel(self.note.job_id)
-        except grpc.RpcError:
-            self._cancel_by_rest()
         deadline = time.monotonic() + _CANCEL_SECONDS
-        while time.monotonic() < deadline:
-            try:
-                if self.state() in ENDED:
-                    return True
-            except (JobGone, OSError):
-                return True
-            time.sleep(_POLL_SECONDS)
-        return False
+        try:
+            if self.target.rest is not None:
+                self._cancel_on_flink(self.target.rest, deadline)
+            with suppress(grpc.RpcError):
+                self.service.cancel(self.note.job_id)
+            while self.state() not in ENDED and time.monotonic() < deadline:
+                time.sleep(_POLL_SECONDS)
+            return self.state() in ENDED
+        except (JobGone, OSError):
+            return self.target.rest is None
 
-    def _cancel_by_rest(self) -> None:
-        rest = self.target.rest
-        job = rest.job_named(self.note.job_name) if rest else None
-        if rest and job and job.state not in FLINK_ENDED:
+    def _cancel_on_flink(self, rest: FlinkRest, deadline: float) -> None:
+        """Waits until the cluster has the job: a server goes on with one that it is submitting."""
+        while (job := rest.job_named(self.note.job_name)) is None:
+            if self.state() in ENDED or time.monotonic() > deadline:
+                return
+            time.sleep(_POLL_SECONDS)
+        if job.state not in FLINK_ENDED:
             rest.cancel(job.id)
 
     def failure(self) -> str:

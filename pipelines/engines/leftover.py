@@ -74,7 +74,8 @@ def _settle(handle: Handle, recipe: str, tell: Tell) -> None:
     note = handle.note
     if note.dies_with_launcher:
         tell(f"ending job {note.job_name}, whose workers died with its launcher")
-        handle.cancel()
+        if not handle.cancel():
+            raise RunError(f"job {note.job_name} does not end{_how_to_end(handle)}")
     elif note.recipe != recipe:
         raise RunError(
             f"job {note.job_name} of another recipe, or of other inputs, still writes into this "
