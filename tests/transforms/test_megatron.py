@@ -80,6 +80,8 @@ def alone(datasets):
     """A process group of this process only: the builder asks for the rank."""
     import torch.distributed as distributed
 
+    if distributed.is_initialized():  # by other tests of this process
+        distributed.destroy_process_group()
     distributed.init_process_group("gloo", store=distributed.HashStore(), rank=0, world_size=1)
     yield
     distributed.destroy_process_group()
