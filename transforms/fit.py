@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -100,6 +101,11 @@ def labels_of_one_rate(rates: pa.Table) -> set[Group]:
     }
 
 
+def most_epochs(row: Mapping[str, Any]) -> float:
+    """The most epochs of a row of RATES."""
+    return np.inf if row["max_epochs"] is None else float(row["max_epochs"])
+
+
 def targets_of(rates: pa.Table) -> dict[DrawGroup, Target]:
     """What is wanted of each group; domains of one rate are one, by the name EVERY_DOMAIN."""
     shared = labels_of_one_rate(rates)
@@ -109,7 +115,7 @@ def targets_of(rates: pa.Table) -> dict[DrawGroup, Target]:
         label = (row["category"], row["label"])
         group = (*label, EVERY_DOMAIN if label in shared else row["domain"])
         amounts[group] = amounts.get(group, 0.0) + row["target"]
-        epochs[group] = np.inf if row["max_epochs"] is None else row["max_epochs"]
+        epochs[group] = most_epochs(row)
     return {group: Target(amount, epochs[group]) for group, amount in amounts.items()}
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import apache_beam as beam
 import numpy as np
@@ -26,7 +25,7 @@ from glotmill.transforms.drawables import Drawables, path_of
 from glotmill.transforms.draws import DRAWS, order_draw, partition_of
 from glotmill.transforms.exact_rates import num_copies
 from glotmill.transforms.exchange import PARTITION, ExchangeBatches
-from glotmill.transforms.fit import RATES_PATH, DrawGroup
+from glotmill.transforms.fit import RATES_PATH, DrawGroup, most_epochs
 from glotmill.transforms.records import temporary_folder, write_record
 from glotmill.transforms.rehydrate import Weights, read_weights
 from glotmill.transforms.shards import DRAWN, FOLDER, ORDER, WriteShard
@@ -151,11 +150,6 @@ def read_rates(root: str) -> dict[DrawGroup, tuple[float, float]]:
         (row["category"], row["label"], row["domain"]): (row["rate"], most_epochs(row))
         for row in rows
     }
-
-
-def most_epochs(row: Mapping[str, Any]) -> float:
-    """The most epochs of a row of RATES."""
-    return np.inf if row["max_epochs"] is None else float(row["max_epochs"])
 
 
 class DrawOptions(Model):

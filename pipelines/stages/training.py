@@ -64,7 +64,8 @@ def write_training(
     options = recipe.output.tokens
     if options is None:
         return []
-    copied, tokenizer = _write_tokenizer(root, options)
+    text_tokenizer = TextTokenizer(options)
+    copied, tokenizer = _write_tokenizer(root, options, text_tokenizer)
     train = _datasets(root, "train", files)
     datasets = [*train, *_datasets(root, "validation", files)]
     if not train:
@@ -73,7 +74,7 @@ def write_training(
         glotmill=1,
         name=recipe.name,
         tokenizer=tokenizer,
-        dtype=TextTokenizer(options).dtype.name,
+        dtype=text_tokenizer.dtype.name,
         datasets=datasets,
         labels=list(_labels(plan, drawn)),
         stages=_stages(train, recipe.mix.stages),
@@ -85,11 +86,12 @@ def write_training(
         raise UserError(str(error)) from None
 
 
-def _write_tokenizer(root: str, options: TokenOutput) -> tuple[list[FileEntry], TokenizerFile]:
+def _write_tokenizer(
+    root: str, options: TokenOutput, text_tokenizer: TextTokenizer
+) -> tuple[list[FileEntry], TokenizerFile]:
     """Copies the tokenizer beside the tokens, so that they can be read wherever they go."""
     from glotmill.transforms.tokenizers.load import read_content
 
-    text_tokenizer = TextTokenizer(options)
     tokenizer = text_tokenizer.tokenizer
     path = f"{_FOLDER}/{_FILE_NAMES[tokenizer.kind]}"
     contents = {path: read_content(options.tokenizer)}
