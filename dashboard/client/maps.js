@@ -31,6 +31,12 @@ const Maps = (() => {
     return root.leaves();
   }
 
+  // What fits into a rectangle: the label, its language, or nothing.
+  function caption(label, { x0, x1, y0, y1 }) {
+    const fits = (text) => 7 * text.length + 5 < x1 - x0;
+    return y1 - y0 > 16 ? [label, label.split("_")[0]].find(fits) : undefined;
+  }
+
   function treemaps(columns, tiers, width) {
     const apart = width < 640 ? 0 : 16;
     const size = apart ? [(width - apart) / 2, 380] : [width, 260];
@@ -52,9 +58,9 @@ const Maps = (() => {
       cells.append("title").text(({ data: { row, value, tier } }) =>
         `${columns.label[row]} ${columns.name[row]}\n${columns.category[row]}, ` +
         `${tier ? `tier ${tier}` : "left out"}\n${Format.number(value)} words, ${Format.percent(value / all)}`);
-      cells.filter((node) => node.x1 - node.x0 > 58 && node.y1 - node.y0 > 16).append("text")
+      cells.filter((node) => caption(columns.label[node.data.row], node)).append("text")
         .attr("x", 4).attr("y", 13).attr("class", (node) => (d3.lab(fill(node.data.tier)).l > 50 ? "dark" : "light"))
-        .text((node) => columns.label[node.data.row]);
+        .text((node) => caption(columns.label[node.data.row], node));
     });
     return svg.node();
   }

@@ -99,6 +99,7 @@ def test_thresholds_where_nothing_is(glotmill):
     )
 
 
+@pytest.mark.slow
 def test_a_trained_model_is_used(glotmill, tmp_path, labelled):
     write_lines(tmp_path / "a.jsonl", labelled)
     done = glotmill("lid", "train", "a.jsonl", "--out", "models/m.ftz")
