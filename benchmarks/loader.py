@@ -1,11 +1,12 @@
 """The trainer's loader alone: tokens a second of one process, from memory-mapped token files.
 
-    python benchmarks/loader.py [--datasets 1 250] [--tokens 200000000] [--length 2048 8192]
+    python benchmarks/loader.py [--datasets 1 250] [--tokens 200000000] [--length 2048] [--lists]
 
 Writes token files of random documents (lognormal lengths, mean about 600 tokens) into a temporary
 folder, as many datasets as asked for with Zipf shares of the same number of tokens, and reads
 batches for some seconds, documents masked and positions reset: without the loader's thread, by
-CPU time, and through it, by the clock on the wall.
+CPU time, and through it, by the clock on the wall. With `--lists` it also writes the tokens as the
+lists of `tokens/parquet`, and says how fast they are converted.
 """
 
 from __future__ import annotations
@@ -20,9 +21,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from glotmill.schemas.indexed_dataset import POINTER, SIZE, pack_header, pointers_of
+from glotmill.schemas.indexed_dataset import POINTER, SIZE, IndexedDataset, pack_header, pointers_of
+from glotmill.schemas.manifest import MANIFEST, SUCCESS, Manifest, dump_manifest
 from glotmill.schemas.training import TokenizerFile, Training, TrainingDataset
+from glotmill.trainer.convert import convert
 from glotmill.trainer.data import Corpus, Cut, Loader
+from glotmill.transforms.tables import write_table
 
 VOCAB = {"uint16": 32_000, "int32": 128_256}
 
@@ -53,6 +57,7 @@ def write_dataset(folder: Path, number: int, num_tokens: int, dtype: str) -> Tra
         num_documents=count,
         num_tokens=len(tokens),
         weight=0.0,
+        tier=f"tier-{number}",
     )
 
 
@@ -68,6 +73,36 @@ def write_corpus(folder: Path, num_datasets: int, num_tokens: int, dtype: str) -
         kind="huggingface", path="tokenizer.json", sha256="0", vocab_size=VOCAB[dtype]
     )
     return Training(glotmill=1, name="loader", tokenizer=kind, dtype=dtype, datasets=datasets)
+
+
+def write_lists(folder: Path, training: Training) -> None:
+    """The tokens of each dataset as a shard of lists, and the manifest."""
+    entries = []
+    for number, dataset in enumerate(training.datasets):
+        files = IndexedDataset(folder / str(dataset.prefix))
+        offsets = np.append(0, np.cumsum(files.sizes)).astype(np.int32)
+        ids = pa.ListArray.from_arrays(offsets, pa.array(files.tokens.astype(np.int32)))
+        rows = pq.read_table(folder / str(dataset.documents))
+        columns = {
+            "input_ids": ids,
+            **{name: rows.column(name) for name in rows.column_names},
+            "tier": [dataset.tier] * len(rows),
+            "num_tokens": pa.array(files.sizes, pa.int64()),
+        }
+        path = f"tokens/parquet/train-{number:05d}.parquet"
+        entries.append(write_table(str(folder), path, pa.table(columns)))
+    manifest = Manifest(stage="corpus", key="k", glotmill="0", files=tuple(entries), counts={})
+    (folder / MANIFEST).write_bytes(dump_manifest(manifest))
+    (folder / SUCCESS).touch()
+
+
+def conversion(folder: Path, training: Training) -> float:
+    """Tokens a second of CPU time from lists to token files."""
+    write_lists(folder, training)
+    begin = time.process_time()
+    convert(training, folder, "parquet", folder / "converted")
+    num_tokens = sum(dataset.num_tokens for dataset in training.datasets)
+    return num_tokens / (time.process_time() - begin)
 
 
 def by_clock(loader: Loader, seconds: float) -> float:
@@ -101,6 +136,7 @@ def main() -> None:
     parser.add_argument("--length", type=int, nargs="+", default=[2048, 8192])
     parser.add_argument("--dtype", choices=VOCAB, default="uint16")
     parser.add_argument("--seconds", type=float, default=5.0)
+    parser.add_argument("--lists", action="store_true", help="measure their conversion too")
     given = parser.parse_args()
     print("| datasets | s to open | length | M tokens / CPU second | M tokens/s, threaded |")
     print("|---|---|---|---|---|")
@@ -116,6 +152,9 @@ def main() -> None:
                 cpu = by_processor(loader, given.seconds) / 1e6
                 wall = by_clock(loader, given.seconds) / 1e6
                 print(f"| {num_datasets} | {opened:.2f} | {length:,} | {cpu:.1f} | {wall:.1f} |")
+            if given.lists:
+                speed = conversion(Path(name), training) / 1e6
+                print(f"\nlists of {num_datasets} datasets: {speed:.1f} M tokens / CPU second\n")
 
 
 if __name__ == "__main__":

@@ -1,17 +1,22 @@
-"""One training step: tokens a second and MFU of the trainer, against the same model in a bare loop.
+"""One step of training: tokens a second and MFU of the trainer, and of others on the same model.
 
     python benchmarks/train_step.py [--shape 1b] [--compile] [--micro 4] [--steps 20]
 
-On a GPU: bf16, a Llama-3-shaped model of 1.2 billion parameters (`1b`, that of Llama 3.2). The bare
-loop is the same module without sharding: float32 weights, autocast to bf16, fused AdamW, no
-metrics, no documents. On a CPU take `--shape small`. Batches are random tokens, made beforehand.
+The others are the same module in a bare loop (no sharding, metrics or documents: float32 weights,
+autocast to bf16 on a GPU, fused AdamW, clipped gradients), and the Trainer of `transformers` with
+its own Llama, where it and `accelerate` are installed. On a GPU the model is that of Llama 3.2
+with 1.2 billion parameters (`1b`). On a CPU take `--shape small`: there the time is that of one
+thread on the processor, and the fastest step counts, as other work disturbs. Batches are random
+tokens, made beforehand.
 """
 
 from __future__ import annotations
 
 import argparse
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -23,8 +28,11 @@ from glotmill.trainer.data import Batch, Step
 from glotmill.trainer.learner import Learner
 from glotmill.trainer.model import Llama, LlamaConfig
 from glotmill.trainer.speed import flops_per_token, peak_flops
+from glotmill.trainer.weights import config_json
 from glotmill.trainer.world import World, join, leave
 
+# Steps before those that are measured.
+WARMUP = 3
 ROPE = {
     "rope_type": "llama3",
     "factor": 32.0,
@@ -82,7 +90,9 @@ def make_step(given: argparse.Namespace, documents: int) -> Step:
     return Step(0, given.micro, [batch])
 
 
-def ours(given: argparse.Namespace, world: World, documents: int, compiled: bool) -> Any:
+def ours(
+    given: argparse.Namespace, world: World, documents: int, compiled: bool
+) -> Callable[[], None]:
     config = make_config(given, documents > 1, compiled)
     learner = Learner(config, SHAPES[given.shape]["vocab_size"], 1, world)
     step = make_step(given, documents)
@@ -91,12 +101,16 @@ def ours(given: argparse.Namespace, world: World, documents: int, compiled: bool
         learner.backward(step)
         learner.update(1e-4)
 
-    return once, flops_per_token(learner.model, learner.config_json, given.length)
+    return once
+
+
+def llama_config(given: argparse.Namespace) -> LlamaConfig:
+    content = {**SHAPES[given.shape], "model_type": "llama", "tie_word_embeddings": True}
+    return LlamaConfig.from_json(content)
 
 
 def bare(given: argparse.Namespace, world: World, compiled: bool) -> Callable[[], None]:
-    content = {**SHAPES[given.shape], "model_type": "llama", "tie_word_embeddings": True}
-    model = Llama(LlamaConfig.from_json(content)).to(world.device)
+    model = Llama(llama_config(given)).to(world.device)
     called = torch.compile(model) if compiled else model
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, fused=True)
     batch = make_step(given, 1).batches[0]
@@ -114,22 +128,81 @@ def bare(given: argparse.Namespace, world: World, compiled: bool) -> Callable[[]
     return once
 
 
-def measure(name: str, once: Callable[[], None], flops: float, given: Any, world: World) -> None:
-    for _ in range(3):
+def now(device: torch.device) -> float:
+    """Seconds of this process on a CPU; by the clock on the wall once a GPU is done."""
+    if device.type != "cuda":
+        return time.process_time()
+    torch.cuda.synchronize()
+    return time.perf_counter()
+
+
+def seconds_of(once: Callable[[], None], given: argparse.Namespace, world: World) -> float:
+    """Of a step."""
+    times = []
+    for _ in range(WARMUP + given.steps):
         once()
-    if world.device.type == "cuda":
-        torch.cuda.synchronize()
-        torch.cuda.reset_peak_memory_stats()
-    begin = time.perf_counter()
-    for _ in range(given.steps):
-        once()
-    if world.device.type == "cuda":
-        torch.cuda.synchronize()
-    speed = given.steps * given.micro * given.length / (time.perf_counter() - begin)
-    peak = peak_flops(world.device, given.peak)
-    mfu = f"{speed * flops / peak:.1%}" if peak else "-"
-    memory = torch.cuda.max_memory_allocated() / 2**30 if world.device.type == "cuda" else 0
-    print(f"| {name} | {speed:,.0f} | {mfu} | {memory:.1f} |", flush=True)
+        times.append(now(world.device))
+    return seconds_between(times, world)
+
+
+def seconds_between(times: list[float], world: World) -> float:
+    """Of a step, by when each ended: the mean on a GPU, the fastest on a CPU that others use."""
+    steps = np.diff(times[WARMUP - 1 :])
+    return float(steps.mean() if world.device.type == "cuda" else steps.min())
+
+
+def seconds_of_transformers(given: argparse.Namespace, world: World, compiled: bool) -> float:
+    """Of a step of its Trainer, its own Llama under it."""
+    import transformers
+
+    times: list[float] = []
+
+    class Watch(transformers.TrainerCallback):  # type: ignore[misc]
+        def on_step_end(self, *_: Any, **__: Any) -> None:
+            times.append(now(world.device))
+
+    content = config_json(llama_config(given))
+    rows = torch.from_numpy(make_step(given, 1).batches[0].tokens)
+    with tempfile.TemporaryDirectory() as folder:
+        options = transformers.TrainingArguments(
+            output_dir=folder,
+            max_steps=WARMUP + given.steps,
+            per_device_train_batch_size=given.micro,
+            learning_rate=1e-4,
+            lr_scheduler_type="constant",
+            optim="adamw_torch_fused",
+            bf16=world.device.type == "cuda",
+            use_cpu=world.device.type == "cpu",
+            torch_compile=compiled,
+            logging_strategy="no",
+            save_strategy="no",
+            report_to="none",
+            disable_tqdm=True,
+            **({"gradient_checkpointing": True} if given.recompute else {}),
+        )
+        transformers.Trainer(
+            model=transformers.LlamaForCausalLM(transformers.LlamaConfig(**content)),
+            args=options,
+            train_dataset=[{"input_ids": row, "labels": row} for row in rows],
+            callbacks=[Watch()],
+        ).train()
+    return seconds_between(times, world)
+
+
+def contenders(given: argparse.Namespace, world: World) -> Iterator[tuple[str, float, float]]:
+    """Name, seconds of a step, and operations a token."""
+    with torch.device("meta"):
+        model = Llama(llama_config(given))
+    flops = flops_per_token(model, config_json(model.config), given.length)
+    for compiled in (False, True) if given.compile else (False,):
+        kind = ", compiled" if compiled else ""
+        yield f"bare loop{kind}", seconds_of(bare(given, world, compiled), given, world), flops
+        for documents, name in ((1, "trainer"), (8, "trainer, 8 documents masked")):
+            once = ours(given, world, documents, compiled)
+            yield f"{name}{kind}", seconds_of(once, given, world), flops
+        if find_spec("transformers") and find_spec("accelerate"):
+            seconds = seconds_of_transformers(given, world, compiled)
+            yield f"transformers.Trainer{kind}", seconds, flops
 
 
 def main() -> None:
@@ -143,16 +216,27 @@ def main() -> None:
     parser.add_argument("--recompute", action="store_true", help="activation checkpointing")
     given = parser.parse_args()
     world = join("auto")
-    print("| loop | tokens/s | MFU | GiB |\n|---|---|---|---|")
-    for compiled in (False, True) if given.compile else (False,):
-        kind = ", compiled" if compiled else ""
-        once, flops = ours(given, world, 1, compiled)
-        measure(f"trainer{kind}", once, flops, given, world)
-        once, flops = ours(given, world, 8, compiled)
-        measure(f"trainer, 8 documents masked{kind}", once, flops, given, world)
-        del once
-        measure(f"bare loop{kind}", bare(given, world, compiled), flops, given, world)
+    if world.device.type == "cpu":
+        torch.set_num_threads(1)
+    print("| loop | tokens/s | of the bare loop | MFU | GiB |\n|---|---|---|---|---|")
+    first = 0.0
+    for name, seconds, flops in contenders(given, world):
+        first = first or seconds
+        print(row_of(name, seconds, first / seconds, flops, given, world), flush=True)
     leave()
+
+
+def row_of(
+    name: str, seconds: float, share: float, flops: float, given: argparse.Namespace, world: World
+) -> str:
+    speed = given.micro * given.length / seconds
+    peak = peak_flops(world.device, given.peak)
+    mfu = f"{speed * flops / peak:.1%}" if peak else "-"
+    memory = "-"
+    if world.device.type == "cuda":
+        memory = f"{torch.cuda.max_memory_allocated() / 2**30:.1f}"
+        torch.cuda.reset_peak_memory_stats()
+    return f"| {name} | {speed:,.0f} | {share:.2f} | {mfu} | {memory} |"
 
 
 if __name__ == "__main__":

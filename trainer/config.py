@@ -8,11 +8,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import YAMLError
 
+from glotmill.schemas.loading import Document, plain
 from glotmill.schemas.model import Model
-from glotmill.schemas.problems import Location, Position, Problem, problems_of
+from glotmill.schemas.problems import Position, problems_of
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Count = Annotated[int, Field(ge=1)]
@@ -140,6 +141,8 @@ class TrainConfig(Model):
     """`training.yaml` that the mix wrote."""
     out: str
     """Folder of the run: checkpoints, metrics, the model."""
+    tokens: Literal["megatron", "parquet", "packed"] = "megatron"
+    """Which files of the mix are read: `.bin` and `.idx`, lists of tokens, or packed sequences."""
     model: ModelSource
     sequence_length: Annotated[int, Field(ge=8)] = 2048
     steps: Count | None = None
@@ -189,29 +192,17 @@ def load_config(path: str | os.PathLike[str]) -> TrainConfig:
         raise ConfigError(f"{name} is not valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(tree, CommentedMap):
         raise ConfigError(f"{name}: a train.yaml is a map of keys such as 'data:' and 'model:'")
-    positions: dict[Location, Position] = {}
-    data = _plain(tree, name, (), positions)
+    document = Document({})
+    data = plain(tree, name, (), document)
+    problems = document.problems
     try:
         config = TrainConfig.model_validate(data)
     except ValidationError as error:
-        schema = TrainConfig.model_json_schema()
-        problems = problems_of(error, data, positions, Position(name), schema)
-        raise ConfigError("\n".join(map(str, problems))) from None
+        schema, default = TrainConfig.model_json_schema(), Position(name)
+        problems += problems_of(error, data, document.positions, default, schema)
+    if problems:
+        raise ConfigError("\n".join(map(str, problems)))
     return _resolved(config, Path(name).resolve().parent)
-
-
-def _plain(node: Any, name: str, at: Location, positions: dict[Location, Position]) -> Any:
-    """The node as plain Python, the place of each key noted in `positions`."""
-    if isinstance(node, CommentedMap | CommentedSeq):
-        keys = list(node) if isinstance(node, CommentedMap) else list(range(len(node)))
-        for key in keys:
-            line, column = (node.lc.data or {}).get(key, (node.lc.line, node.lc.col))[:2]
-            positions[(*at, key)] = Position(name, line + 1, column + 1)
-        values = [_plain(node[key], name, (*at, key), positions) for key in keys]
-        is_map = isinstance(node, CommentedMap)
-        return dict(zip(map(str, keys), values, strict=True)) if is_map else values
-    kinds = [kind for kind in (bool, int, float, str) if isinstance(node, kind)]
-    return kinds[0](node) if kinds else node
 
 
 def _resolved(config: TrainConfig, folder: Path) -> TrainConfig:
@@ -221,10 +212,5 @@ def _resolved(config: TrainConfig, folder: Path) -> TrainConfig:
         model = model.model_copy(update={"path": str(folder / model.path)})
     if model.transformers is not None and (folder / model.transformers).is_dir():
         model = model.model_copy(update={"transformers": str(folder / model.transformers)})
-    paths = {"data": str(folder / config.data), "out": str(folder / config.out)}
+    paths = {key: str((folder / getattr(config, key)).resolve()) for key in ("data", "out")}
     return config.model_copy(update={**paths, "model": model})
-
-
-def problem(path: str, message: str) -> ConfigError:
-    """An error that shows only once the files that a configuration names are read."""
-    return ConfigError(str(Problem(Position(path), message)))

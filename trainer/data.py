@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import queue
-import threading
 from bisect import bisect_left, bisect_right
+from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import count, islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -56,7 +57,13 @@ class Batch:
 
 
 class TokenDataset:
-    """The documents of one dataset, end to end and closed to a ring."""
+    """The documents of one dataset, end to end and closed to a ring.
+
+    Attributes:
+        name: of the dataset.
+        num_tokens: of all documents.
+        num_places: where a sequence may start.
+    """
 
     def __init__(self, entry: TrainingDataset, folder: Path, groups: dict[Group, int]) -> None:
         """Opens the files.
@@ -67,13 +74,17 @@ class TokenDataset:
             groups: numbers of the groups known so far; new ones are added.
 
         Raises:
-            DataError: the files hold another number of tokens or documents than the entry says.
+            DataError: the entry names no files, or they hold another number of tokens or
+                documents than it says.
             IndexedDatasetError: they are not there, or not sound.
         """
-        self.name, self.category = entry.name, entry.category
+        if entry.prefix is None or entry.documents is None:
+            message = "training.yaml names no .bin of it: train with 'tokens: parquet' or 'packed'"
+            raise DataError(f"{entry.name}: {message}")
+        self.name = entry.name
         self.documents_path = folder / entry.documents
         self._files = IndexedDataset(folder / entry.prefix)
-        self.num_tokens = len(self._files.tokens)
+        self.num_tokens = self.num_places = len(self._files.tokens)
         self._groups = _document_groups(self.documents_path, groups)
         counts = (len(self._files), self.num_tokens, len(self._groups))
         if counts != (entry.num_documents, entry.num_tokens, entry.num_documents):
@@ -128,6 +139,29 @@ class TokenDataset:
             start = stop
 
 
+class PackedDataset(TokenDataset):
+    """Sequences that the mix has packed: each is a sample as it stands, and a place its number."""
+
+    def __init__(self, entry: TrainingDataset, folder: Path, groups: dict[Group, int]) -> None:
+        """Opens the files, see `TokenDataset`."""
+        super().__init__(entry, folder, groups)
+        self.num_places = len(self._files.document_indices) - 1
+
+    def read(self, start: int, count: int) -> tuple[npt.NDArray[Any], Integers, Integers]:
+        """The tokens of a sequence, and of how many pieces of documents, as `TokenDataset` does.
+
+        Raises:
+            DataError: the sequence has more tokens than asked for.
+        """
+        first, last = self._files.document_indices[start : start + 2].tolist()
+        sizes = self._files.sizes[first:last].astype(np.int64)
+        begin, size = int(self._files.pointers[first]) // self._files.dtype.itemsize, sizes.sum()
+        if size > count:
+            message = f"is packed to {size:,} tokens: 'sequence_length' may not be less"
+            raise DataError(f"sequence {start:,} of {self.name} {message}")
+        return self._files.tokens[begin : begin + size], np.arange(first, last), sizes
+
+
 def _document_groups(path: Path, groups: dict[Group, int]) -> npt.NDArray[np.int32]:
     """The group of each document, in the order of the token files."""
     if not path.is_file():
@@ -169,22 +203,25 @@ def make_batch(
     Args:
         datasets: to read from.
         places: the dataset of each sequence and where it starts there; a dataset of -1 gives a
-            sequence that nothing is learned of.
+            sequence that nothing is learned of, as behind the end of a packed one.
         cut: how.
     """
     places = list(places)
     shape = (len(places), cut.length + 1)
     tokens, groups = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
-    documents = np.zeros(shape, np.int32)
+    documents, sizes = np.zeros(shape, np.int32), np.zeros((len(places), 1), np.int64)
     for row, (dataset, start) in enumerate(places):
         if dataset >= 0:
-            tokens[row], numbers, lengths = datasets[dataset].read(start, cut.length + 1)
-            documents[row] = np.repeat(np.arange(len(lengths), dtype=np.int32), lengths)
-            groups[row] = np.repeat(datasets[dataset].groups_of(numbers), lengths)
+            found, numbers, lengths = datasets[dataset].read(start, cut.length + 1)
+            sizes[row] = size = len(found)
+            tokens[row, :size] = found
+            documents[row, :size] = np.repeat(np.arange(len(lengths), dtype=np.int32), lengths)
+            documents[row, size:] = len(lengths)
+            groups[row, :size] = np.repeat(datasets[dataset].groups_of(numbers), lengths)
     targets = tokens[:, 1:].copy()
     if cut.mask_documents:
         targets[documents[:, 1:] != documents[:, :-1]] = IGNORED
-    targets[[dataset < 0 for dataset, _ in places]] = IGNORED
+    targets[np.arange(1, cut.length + 1) >= sizes] = IGNORED  # nothing is there
     positions = _positions(documents[:, :-1], cut.reset_positions)
     return Batch(tokens[:, :-1], targets, documents[:, :-1], positions, groups[:, 1:])
 
@@ -201,14 +238,23 @@ def _positions(documents: npt.NDArray[np.int32], reset: bool) -> npt.NDArray[np.
 class Corpus:
     """What training.yaml names, opened: datasets of both splits, and the groups of documents."""
 
-    def __init__(self, training: Training, folder: Path) -> None:
-        self.training = training
+    def __init__(self, training: Training, folder: Path, *, packed: bool = False) -> None:
+        self.training, self._packed = training, packed
         numbers: dict[Group, int] = {}
-        opened = [(each, TokenDataset(each, folder, numbers)) for each in training.datasets]
+        kind = PackedDataset if packed else TokenDataset
+        opened = [(each, kind(each, folder, numbers)) for each in training.datasets]
         self.train = [data for entry, data in opened if entry.split == "train"]
         self.validation = [data for entry, data in opened if entry.split == "validation"]
         self.groups = list(numbers)
         self._weights = {entry.name: entry.weight for entry in training.of_split("train")}
+
+    def stride(self, sequence_length: int) -> int:
+        """Places from one sequence to the next; those that are packed are a place each."""
+        return 1 if self._packed else sequence_length
+
+    def num_samples(self, sequence_length: int) -> int:
+        """Sequences of the whole training split."""
+        return sum(data.num_places for data in self.train) // self.stride(sequence_length)
 
     def order(self, sequence_length: int, num_samples: int, seed: int) -> SampleOrder:
         """The order of the training samples.
@@ -219,8 +265,8 @@ class Corpus:
             seed: of the run.
         """
         names = [data.name for data in self.train]
-        sizes = [data.num_tokens for data in self.train]
-        return SampleOrder(names, sizes, self.stages(num_samples), sequence_length, seed)
+        sizes, stride = [data.num_places for data in self.train], self.stride(sequence_length)
+        return SampleOrder(names, sizes, self.stages(num_samples), stride, seed)
 
     def stages(self, num_samples: int) -> list[tuple[int, Mapping[str, float]]]:
         """Where each stage begins, in samples, and its weights."""
@@ -300,34 +346,16 @@ class Loader:
     ahead: int = 4
 
     def __iter__(self) -> Generator[Step, None, None]:
-        steps: queue.Queue[Step | BaseException] = queue.Queue(self.ahead)
-        stopped = threading.Event()
-        threading.Thread(target=self._fill, args=(steps, stopped), daemon=True).start()
+        wanted = (at for at in count(self.position, self.batch) if at not in self.skipped)
+        pool = ThreadPoolExecutor(1)
         try:
+            ahead = deque(pool.submit(self.make, at) for at in islice(wanted, self.ahead))
             while True:
-                step = steps.get()
-                if isinstance(step, BaseException):
-                    raise step
+                step = ahead.popleft().result()
+                ahead.append(pool.submit(self.make, next(wanted)))
                 yield step
         finally:
-            stopped.set()
-
-    def _fill(self, steps: queue.Queue[Step | BaseException], stopped: threading.Event) -> None:
-        position = self.position
-        while not stopped.is_set():
-            while position in self.skipped:
-                position += self.batch
-            try:
-                step: Step | BaseException = self.make(position)
-            except Exception as error:
-                step = error
-            while not stopped.is_set():
-                try:
-                    steps.put(step, timeout=0.1)
-                    break
-                except queue.Full:
-                    continue
-            position += self.batch
+            pool.shutdown(cancel_futures=True)
 
     def make(self, position: int) -> Step:
         """This rank's part of the batch at a position."""
@@ -343,18 +371,18 @@ class Loader:
 
 
 def validation_places(
-    datasets: Sequence[TokenDataset], length: int, max_sequences: int
+    datasets: Sequence[TokenDataset], stride: int, max_sequences: int
 ) -> list[tuple[int, int]]:
     """Sequences of the validation split: all of each dataset, or evenly spaced ones.
 
     Args:
         datasets: of the split.
-        length: tokens of a sequence.
+        stride: places from one sequence to the next.
         max_sequences: of each dataset.
     """
     places = []
     for number, data in enumerate(datasets):
-        whole = max(1, data.num_tokens // length)
+        whole = max(1, data.num_places // stride)
         count = min(whole, max_sequences)
-        places += [(number, index * whole // count * length) for index in range(count)]
+        places += [(number, index * whole // count * stride) for index in range(count)]
     return places

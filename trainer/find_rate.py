@@ -10,9 +10,9 @@ from statistics import mean
 from rich.console import Console
 
 from glotmill.trainer.config import TrainConfig
-from glotmill.trainer.data import Corpus, Loader
+from glotmill.trainer.data import Corpus
 from glotmill.trainer.learner import Learner
-from glotmill.trainer.plan import cut_of, open_corpus
+from glotmill.trainer.plan import loader_of, open_corpus
 from glotmill.trainer.spikes import SpikeWatch
 from glotmill.trainer.world import World
 
@@ -37,7 +37,7 @@ def find_rate(config: TrainConfig, world: World, console: Console) -> float | No
     Returns:
         None where not even the smallest is.
     """
-    corpus = open_corpus(config)
+    corpus = open_corpus(config, world)
     best = None
     for rate in _RATES:
         trial = _try(rate, config, corpus, world)
@@ -55,19 +55,9 @@ def _try(rate: float, config: TrainConfig, corpus: Corpus, world: World) -> Tria
     learner = Learner(config, corpus.training.tokenizer.vocab_size, len(corpus.groups), world)
     num_samples = _NUM_STEPS * config.batch.sequences
     order = corpus.order(config.sequence_length, num_samples, config.seed)
-    batch = config.batch
-    loader = Loader(
-        corpus,
-        order,
-        cut_of(config),
-        batch.sequences,
-        batch.micro,
-        rank=world.rank,
-        num_ranks=world.num_ranks,
-    )
     watch = SpikeWatch(config.spikes.model_copy(update={"window": 16}))
     losses: list[float] = []
-    with closing(iter(loader)) as steps:
+    with closing(iter(loader_of(config, corpus, order, world))) as steps:
         for number in range(_NUM_STEPS):
             loss = learner.backward(next(steps)).loss
             if watch.is_spike(loss):

@@ -20,12 +20,13 @@ from glotmill.trainer.config import ConfigError, TrainConfig, load_config
 from glotmill.trainer.data import DataError
 from glotmill.trainer.find_rate import find_rate
 from glotmill.trainer.loop import Trainer, TrainingError
+from glotmill.trainer.shards import ShardError
 from glotmill.trainer.summary import print_summary
 from glotmill.trainer.world import World, join, leave
 
 # A run that cannot be: the arguments or files are wrong. One that failed. As in `glotmill run`.
 _WRONG, _FAILED = 2, 1
-_WRONG_INPUT = (ConfigError, TrainingFileError, DataError, IndexedDatasetError)
+_WRONG_INPUT = (ConfigError, TrainingFileError, DataError, IndexedDatasetError, ShardError)
 
 
 def train(path: str | os.PathLike[str], *, find_lr: bool = False) -> int:

@@ -19,7 +19,14 @@ from glotmill.trainer.config import TrainConfig
 from glotmill.trainer.data import Loader, Step, make_batch, places_of_rank, validation_places
 from glotmill.trainer.learner import Learner, Sums
 from glotmill.trainer.metrics import Breakdown, MetricsLog, forgetting
-from glotmill.trainer.plan import cut_of, num_steps_of, open_corpus, order_identity, other_order
+from glotmill.trainer.plan import (
+    cut_of,
+    loader_of,
+    num_steps_of,
+    open_corpus,
+    order_identity,
+    other_order,
+)
 from glotmill.trainer.schedule import rate_at
 from glotmill.trainer.speed import Clock, flops_per_token, peak_flops
 from glotmill.trainer.spikes import SpikeWatch
@@ -83,7 +90,7 @@ class Trainer:
         self._stopping = False
         self.on_step: Callable[[Step], None] = lambda step: None
         self.out = Path(config.out)
-        self.corpus = open_corpus(config)
+        self.corpus = open_corpus(config, world)
         self.num_steps = num_steps_of(config, self.corpus)
         vocab_size = self.corpus.training.tokenizer.vocab_size
         self.learner = Learner(config, vocab_size, len(self.corpus.groups), world)
@@ -147,17 +154,9 @@ class Trainer:
                 self._after_step()
 
     def _loader(self) -> Loader:
-        return Loader(
-            self.corpus,
-            self._order,
-            cut_of(self.config),
-            batch=self.config.batch.sequences,
-            micro=self.config.batch.micro,
-            position=self.state.position,
-            rank=self.world.rank,
-            num_ranks=self.world.num_ranks,
-            skipped=frozenset(self.state.skipped),
-        )
+        state = self.state
+        where = (state.position, state.skipped)
+        return loader_of(self.config, self.corpus, self._order, self.world, *where)
 
     def _learn(self, step: Step) -> bool:
         """One step; False where the run went back to a checkpoint."""
@@ -283,7 +282,8 @@ class Trainer:
 
     def _validation_sums(self) -> tuple[list[float], list[float]]:
         config, data = self.config, self.corpus.validation
-        places = validation_places(data, config.sequence_length, config.validation.max_sequences)
+        stride = self.corpus.stride(config.sequence_length)
+        places = validation_places(data, stride, config.validation.max_sequences)
         mine = places_of_rank(places, self.world.rank, self.world.num_ranks, config.batch.micro)
         cut = cut_of(config)
         sums = self.learner.evaluate(make_batch(data, each, cut) for each in mine)
@@ -295,7 +295,7 @@ class Trainer:
         parts = breakdown.of(state.losses, state.counts, _VIEWS)
         seen = breakdown.of(state.seen, state.seen, ["label"])["label"]
         tokens = {label: part["num_tokens"] for label, part in seen.items()}
-        planned = breakdown.planned(self.corpus.training)
+        planned = self.corpus.training.planned_tokens()
         self._write("train_parts", **parts, seen=tokens, planned=planned)
         self._clear_sums()
 

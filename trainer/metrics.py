@@ -62,13 +62,6 @@ class Breakdown:
                 part[2] += count * self._bytes[number]
         return {name: _part(*sums[name]) for name in sorted(sums)}
 
-    def planned(self, training: Training) -> dict[str, int]:
-        """Tokens that the plan wants seen of each label, over all categories."""
-        wanted: dict[str, int] = defaultdict(int)
-        for each in training.labels:
-            wanted[each.label] += each.num_tokens
-        return dict(wanted)
-
 
 def _part(loss: float, count: float, num_bytes: float) -> dict[str, float | int]:
     part: dict[str, float | int] = {"loss": loss / count, "num_tokens": int(count)}
@@ -132,13 +125,38 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
+def read_metrics(path: Path) -> list[dict[str, Any]]:
+    """The lines of a `metrics.jsonl`; those that a crash left damaged are passed over."""
+    lines = (_parsed(line) for line in path.read_bytes().split(b"\n"))
+    return [line for line in lines if line is not None]
+
+
+def _parsed(line: bytes) -> dict[str, Any] | None:
+    """The object on a line; None where it is no line that was written whole.
+
+    >>> _parsed(b'{"kind": "train", "step": 3}'), _parsed(b'{"kind": "tr')
+    ({'kind': 'train', 'step': 3}, None)
+    """
+    try:
+        found = json.loads(line)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) and {"kind", "step"} <= found.keys() else None
+
+
+def _is_kept(line: bytes, step: int) -> bool:
+    # One that is damaged says no step: it stays, and the report tells of it.
+    found = _parsed(line)
+    return line.endswith(b"\n") and (found is None or found["step"] <= step)
+
+
 def _keep_until(path: Path, step: int) -> None:
     if path.exists():
-        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-        kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= step]
+        lines = path.read_bytes().splitlines(keepends=True)
+        kept = [line for line in lines if _is_kept(line, step)]
         if len(kept) < len(lines):
             aside = path.with_suffix(".tmp")
-            aside.write_text("".join(kept), encoding="utf-8")
+            aside.write_bytes(b"".join(kept))
             aside.rename(path)
 
 

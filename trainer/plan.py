@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from glotmill.schemas.training import load_training
 from glotmill.trainer.config import ConfigError, TrainConfig
-from glotmill.trainer.data import Corpus, Cut
+from glotmill.trainer.convert import convert, converted
+from glotmill.trainer.data import Corpus, Cut, Loader
+from glotmill.trainer.order import SampleOrder
+
+if TYPE_CHECKING:  # torch is not needed to read configurations
+    from glotmill.trainer.world import World
 
 
-def open_corpus(config: TrainConfig) -> Corpus:
-    """The corpus that a configuration names.
+def open_corpus(config: TrainConfig, world: World) -> Corpus:
+    """The corpus that a configuration names; the first process converts lists of tokens.
 
     Raises:
         TrainingFileError, DataError, IndexedDatasetError: it cannot be read.
+        ShardError: lists of tokens cannot be converted.
         ConfigError: it holds nothing to train on.
     """
-    path = Path(config.data)
-    corpus = Corpus(load_training(path), path.parent)
-    if not corpus.train:
+    path, folder = Path(config.data), Path(config.data).parent
+    training = load_training(path)
+    if not training.of_split("train"):
         raise ConfigError(f"{path} has no dataset of the split train")
-    return corpus
+    if config.tokens != "megatron":
+        root, folder = folder, Path(config.out) / "tokens"
+        world.first(lambda: convert(training, root, config.tokens, folder))
+        training = converted(training, config.tokens, folder)
+    return Corpus(training, folder, packed=config.tokens == "packed")
 
 
 def cut_of(config: TrainConfig) -> Cut:
@@ -29,12 +40,25 @@ def cut_of(config: TrainConfig) -> Cut:
     return Cut(config.sequence_length, config.mask_documents, config.reset_positions)
 
 
+def loader_of(
+    config: TrainConfig,
+    corpus: Corpus,
+    order: SampleOrder,
+    world: World,
+    position: int = 0,
+    skipped: Iterable[int] = (),
+) -> Loader:
+    """What a process reads from a position on, without the batches that are left out."""
+    batch, left_out = config.batch, frozenset(skipped)
+    sizes, ranks = (batch.sequences, batch.micro), (world.rank, world.num_ranks)
+    return Loader(corpus, order, cut_of(config), *sizes, position, *ranks, left_out)
+
+
 def num_steps_of(config: TrainConfig, corpus: Corpus) -> int:
     """Steps of the run: as given, or as many as the tokens of the plan make, one at least."""
     if config.steps is not None:
         return config.steps
-    wanted = sum(dataset.num_tokens for dataset in corpus.training.of_split("train"))
-    return max(1, wanted // (config.batch.sequences * config.sequence_length))
+    return max(1, corpus.num_samples(config.sequence_length) // config.batch.sequences)
 
 
 def order_identity(config: TrainConfig, corpus: Corpus, num_samples: int) -> dict[str, Any]:
@@ -43,7 +67,7 @@ def order_identity(config: TrainConfig, corpus: Corpus, num_samples: int) -> dic
     return {
         "seed": config.seed,
         "sequence_length": config.sequence_length,
-        "datasets": [[data.name, data.num_tokens, weights[data.name]] for data in corpus.train],
+        "datasets": [[data.name, data.num_places, weights[data.name]] for data in corpus.train],
         # Stages are shares of the whole run: its length changes their places.
         "stages": [
             [start, dict(weights)]

@@ -21,22 +21,24 @@ class ShardError(Exception):
 
 
 def list_shards(
-    root: str | os.PathLike[str], split: Literal["train", "validation"]
+    root: str | os.PathLike[str],
+    split: Literal["train", "validation"],
+    folder: str = "shards",
 ) -> list[FileEntry]:
     """The shards of a split, in order.
 
     Args:
         root: output directory of a run.
         split: which of the two.
+        folder: of which kind: shards, tokens/parquet or tokens/packed.
 
     Raises:
         ShardError: the run is not finished.
     """
-    folder = Path(root)
-    if not (folder / SUCCESS).exists():
-        raise ShardError(f"{folder} holds no finished corpus: there is no {SUCCESS}")
-    manifest = Manifest.model_validate_json((folder / MANIFEST).read_bytes())
-    return [file for file in manifest.files if file.path.startswith(f"shards/{split}-")]
+    if not (Path(root) / SUCCESS).exists():
+        raise ShardError(f"{root} holds no finished corpus: there is no {SUCCESS}")
+    manifest = Manifest.model_validate_json((Path(root) / MANIFEST).read_bytes())
+    return [file for file in manifest.files if file.path.startswith(f"{folder}/{split}-")]
 
 
 def read_shards(
@@ -45,6 +47,7 @@ def read_shards(
     *,
     verify: bool = False,
     batch_rows: int = 1024,
+    folder: str = "shards",
 ) -> Iterator[pa.RecordBatch]:
     """Record batches of a split in the corpus's own shuffled order.
 
@@ -53,14 +56,15 @@ def read_shards(
         split: which of the two.
         verify: compare the sha256 of each shard with the manifest first.
         batch_rows: rows of a batch, at most.
+        folder: of which kind: shards, tokens/parquet or tokens/packed.
 
     Yields:
-        Batches in the schema CORPUS.
+        Batches in the schema CORPUS, TOKEN_ROWS or PACKED.
 
     Raises:
         ShardError: the run is not finished, or a shard is not what the manifest says.
     """
-    for entry in list_shards(root, split):
+    for entry in list_shards(root, split, folder):
         path = Path(root) / entry.path
         _check(path, entry, verify)
         yield from pq.ParquetFile(path).iter_batches(batch_size=batch_rows)

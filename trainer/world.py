@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -46,6 +46,17 @@ class World:
     def is_first(self) -> bool:
         """Whether this process writes what is written once."""
         return self.rank == 0
+
+    def first(self, work: Callable[[], None]) -> None:
+        """Let the first process do something, the others wait for it, and all fail if it fails."""
+        error: Exception | None = None
+        if self.is_first:
+            try:
+                work()
+            except Exception as found:
+                error = found
+        if (failed := self.gather(error)[0]) is not None:
+            raise failed
 
     def sum(self, values: torch.Tensor) -> torch.Tensor:
         """The sum over all processes, in place."""

@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,6 +15,9 @@ import yaml
 pytest.importorskip("torch", reason="torch is not installed: pip install 'glotmill[train]'")
 
 from glotmill.trainer.config import TrainConfig
+
+ROOT = Path(__file__).parents[2]
+GLOTMILL = Path(sys.executable).with_name("glotmill")
 
 
 def command(folder: Path, config: TrainConfig, *options: str) -> subprocess.CompletedProcess[str]:
@@ -52,6 +57,43 @@ def test_wrong_input_has_exit_code_2(
     assert done.returncode == 2
     assert "none.yaml cannot be read" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def readme_commands() -> list[list[str]]:
+    """The two commands of the README that train on the sample."""
+    (line,) = re.findall(
+        r"glotmill run recipes/udhr-tokens.yaml && .*", (ROOT / "README.md").read_text()
+    )
+    return [part.split()[1:] for part in line.split("&&")]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_the_demonstration_of_the_readme(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "recipes", tmp_path / "recipes")
+    printed = ""
+    for arguments in readme_commands():
+        done = subprocess.run(
+            [str(GLOTMILL), *arguments], cwd=tmp_path, capture_output=True, text=True, timeout=1800
+        )
+        assert done.returncode == 0, done.stderr
+        printed = done.stdout
+    metrics = tmp_path / "out" / "udhr-model" / "metrics.jsonl"
+    lines = [json.loads(line) for line in metrics.read_text().splitlines()]
+    first, *_, last = [line for line in lines if line["kind"] == "validation"]
+    assert set(first["tier"]) == set(last["tier"]) == {"large", "middle", "small"}
+    bits = {
+        tier: [round(line["tier"][tier]["bits_per_byte"], 3) for line in (first, last)]
+        for tier in last["tier"]
+    }
+    for tier, (before, after) in bits.items():
+        assert after < 0.85 * before, tier
+        assert re.search(
+            rf"{tier} +\S {before:.3f} +\S {after:.3f} ", re.sub(" {2,}", " ", printed)
+        )
+    assert len(last["label"]) > 100
+    for label in last["label"]:
+        assert label in printed
 
 
 def test_the_package_is_imported_without_torch() -> None:

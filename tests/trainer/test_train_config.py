@@ -46,6 +46,14 @@ def test_errors(text: str, message: str, tmp_path: Path) -> None:
         load_config(write(tmp_path, base + text))
 
 
+def test_environment_variables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(tmp_path, MINIMAL.replace("out: run", "out: ${SCRATCH}/run"))
+    with pytest.raises(ConfigError, match=r"train.yaml:2:.* variable SCRATCH is not set"):
+        load_config(path)
+    monkeypatch.setenv("SCRATCH", str(tmp_path / "scratch"))
+    assert load_config(path).out == str(tmp_path / "scratch" / "run")
+
+
 @pytest.mark.parametrize("text", ["- a list\n", "a: [\n", ""])
 def test_no_map(text: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"train.yaml"):

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import yaml
+from token_corpus import write_corpus, write_lists
 
 torch = pytest.importorskip("torch", reason="torch is not installed: pip install 'glotmill[train]'")
 
@@ -120,6 +121,22 @@ def test_two_processes_resume_to_the_same_bits(config: TrainConfig, tmp_path: Pa
     assert losses(parted) == losses(config)
     weights = [Path(each.out) / "model" / "model.safetensors" for each in (config, parted)]
     assert weights[0].read_bytes() == weights[1].read_bytes()
+
+
+def test_two_processes_read_lists_as_one_reads_token_files(
+    config: TrainConfig, reference: TrainConfig, tmp_path: Path
+) -> None:
+    """The first process converts them, the other waits; where that fails, both say why."""
+    folder = tmp_path / "lists"
+    data = write_corpus(folder)
+    lists = config.model_copy(update={"data": str(data), "tokens": "parquet"})
+    process = start(lists, 2)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode != 0
+    assert errors.count(f"ShardError: {folder} holds no finished corpus") >= 2
+    write_lists(folder, 32)
+    run(lists, 2)
+    assert seen(lists, 2) == seen(reference, 1)
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = 90.0) -> None:

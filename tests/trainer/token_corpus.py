@@ -4,6 +4,7 @@ Token k of a document follows from the one before it by its label's rule most of
 hash of the seed and its place for the rest.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from glotmill.schemas.indexed_dataset import POINTER, SIZE, pack_header, pointers_of
+from glotmill.schemas.indexed_dataset import (
+    POINTER,
+    SIZE,
+    IndexedDataset,
+    pack_header,
+    pointers_of,
+)
+from glotmill.schemas.manifest import MANIFEST, SUCCESS, Manifest, dump_manifest
+from glotmill.schemas.tables import PACKED, TOKEN_ROWS
 from glotmill.schemas.training import (
     TokenizerFile,
     Training,
@@ -19,8 +28,11 @@ from glotmill.schemas.training import (
     TrainingLabel,
     TrainingStage,
     dump_training,
+    load_training,
 )
 from glotmill.trainer.order import mix
+from glotmill.transforms.packing import best_fit, of_pieces, tokens_of
+from glotmill.transforms.tables import write_table
 
 VOCAB = 96
 EOS = 0
@@ -130,3 +142,47 @@ def write_corpus(
     path = folder / "training.yaml"
     path.write_bytes(dump_training(training))
     return path
+
+
+def write_lists(folder: Path, packed_length: int) -> None:
+    """Writes beside a corpus the lists and packed sequences of its tokens, and their manifest.
+
+    Documents of all datasets alternate in three shards; in each dataset they keep their order.
+    """
+    datasets = load_training(folder / "training.yaml").datasets
+    entries = []
+    for split in ("train", "validation"):
+        rows = [list(rows_of(folder, each)) for each in datasets if each.split == split]
+        turns = [(number / len(own), row) for own in rows for number, row in enumerate(own)]
+        turns.sort(key=lambda turn: turn[0])
+        table = pa.Table.from_pylist([row for _, row in turns], TOKEN_ROWS)
+        for number in range(3):
+            name, third = f"{split}-{number:05d}-of-00003.parquet", -(-len(table) // 3)
+            part = table.slice(number * third, third)
+            entries.append(write_table(str(folder), f"tokens/parquet/{name}", part))
+            packed = packed_rows(part, packed_length)
+            entries.append(write_table(str(folder), f"tokens/packed/{name}", packed))
+    manifest = Manifest(stage="corpus", key="k", glotmill="0", files=tuple(entries), counts={})
+    (folder / MANIFEST).write_bytes(dump_manifest(manifest))
+    (folder / SUCCESS).touch()
+
+
+def rows_of(folder: Path, dataset: TrainingDataset) -> Iterator[dict[str, object]]:
+    tokens = IndexedDataset(folder / dataset.prefix)
+    rows = pq.read_table(folder / dataset.documents).to_pylist()
+    for number, row in enumerate(rows):
+        ids = tokens[number].tolist()
+        about = {"licence": None, "copy": 0, "tier": "one", "num_tokens": len(ids)}
+        yield {**row, **about, "input_ids": ids}
+
+
+def packed_rows(rows: pa.Table, length: int) -> pa.Table:
+    rows = rows.combine_chunks()
+    packing = best_fit(rows.column("num_tokens").to_numpy(), length)
+    offsets = pa.array(packing.offsets, pa.int32())
+    names = ("label", "category", "source", "content_hash")
+    lengths = pa.ListArray.from_arrays(offsets, pa.array(packing.lengths, pa.int32()))
+    pieces = [of_pieces(packing, rows.column(name).combine_chunks()) for name in names]
+    tokens = tokens_of(packing, rows.column("input_ids").combine_chunks())
+    columns = dict(zip(PACKED.names, [tokens, lengths, *pieces], strict=True))
+    return pa.table(columns).cast(PACKED)
