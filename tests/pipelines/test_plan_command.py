@@ -1,8 +1,11 @@
-"""`glotmill plan`: counts of a run or of a table to a printed and written plan, or to errors."""
+"""`glotmill plan`: a sample, a run or a table to a printed and written plan, or to errors."""
 
 import csv
 import io
 import json
+import shutil
+from collections import Counter
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -10,7 +13,8 @@ import pytest
 from rich.console import Console
 
 from glotmill.pipelines.errors import UserError
-from glotmill.pipelines.plan import plan_command, read_counts
+from glotmill.pipelines.planning.command import PlanOptions, parse_size, plan_command
+from glotmill.pipelines.planning.counts import read_counts
 from glotmill.schemas.loading import load_recipe
 from glotmill.schemas.mixture import Mix
 from glotmill.schemas.tables import AVAILABLE, PLAN, RATES
@@ -23,14 +27,15 @@ def plan(tmp_path, monkeypatch):
     """Plans by options of `mix` and a table of counts; gives what is printed and the plan."""
     monkeypatch.chdir(tmp_path)
 
-    def run(options, counts=None, out=None):
+    def run(options, counts=None, out=None, **more):
         (tmp_path / "recipe.yaml").write_text(RECIPE + options)
         if counts is not None:
             (tmp_path / "counts.csv").write_text(counts)
         printed = io.StringIO()
         console = Console(file=printed, width=100, highlight=False, soft_wrap=True)
         table = None if counts is None else "counts.csv"
-        mixture = plan_command(console, load_recipe("recipe.yaml"), out, table)
+        options = PlanOptions(out=out, counts=table, **more)
+        mixture = plan_command(console, load_recipe("recipe.yaml"), options)
         return printed.getvalue(), mixture
 
     return run
@@ -70,13 +75,43 @@ def test_a_plan_from_a_run(plan, tmp_path):
     assert (tmp_path / "run" / "plan" / "plan.csv").exists()
 
 
-def test_without_a_run_and_without_counts(plan):
-    with pytest.raises(UserError) as caught:
+def test_without_inputs(plan):
+    with pytest.raises(UserError, match=r"recipe\.yaml:4: source 'a': "):
         plan("  count_by: words\n", out="nowhere")
-    assert str(caught.value) == (
-        "no counts in nowhere: 'glotmill run RECIPE --out nowhere' makes them, or give a table of "
-        "counts with --counts"
-    )
+
+
+def test_what_a_plan_without_a_sample_tells(plan, tmp_path):
+    counts = "label,num_words,num_bytes,num_documents\neng_Latn,5000,85000000,50\n"
+    printed, _ = plan("  count_by: words\n", counts, core_hour=0.5, workers=3)
+    report = json.loads((tmp_path / "out" / "a" / "plan" / "plan.json").read_text())
+    assert report["told_by"] == "a table of counts"
+    assert (report["sources"], report["labels"]) == ([], [])
+    assert report["stages"][0]["seconds"] == pytest.approx(10)  # 8.5 MB a CPU second
+    assert [row["size"] for row in report["engines"]] == [3, 3, 3]
+    assert report["written"][0]["num_bytes"] == pytest.approx(0.4 * 85e6)
+    assert "Estimates from a sample" not in printed
+    assert not (tmp_path / "out" / "a" / "plan" / "estimates.parquet").exists()
+    page = (tmp_path / "out" / "a" / "plan" / "plan.html").read_text()
+    assert 'id="hours"' in page
+    assert 'id="sources"' not in page
+
+
+def test_counts_without_bytes_give_no_hours(plan, tmp_path):
+    printed, _ = plan("  count_by: words\n", COUNTS)
+    report = json.loads((tmp_path / "out" / "a" / "plan" / "plan.json").read_text())
+    assert (report["stages"], report["engines"]) == ([], [])
+    assert "Hours need sizes: give the table of counts a column 'num_bytes'." in printed
+
+
+def test_a_sample_and_a_table_are_too_much(plan):
+    with pytest.raises(UserError, match="--counts and --sample both say what to plan from"):
+        plan("  count_by: words\n", COUNTS, sample="1MB")
+
+
+@pytest.mark.parametrize("text", ["", "64", "MB", "0MB", "64 mb", "-1MB", "1,5MB"])
+def test_sizes_that_are_none(text):
+    with pytest.raises(UserError, match=f"--sample '{text}' is no size; write a number and one of"):
+        parse_size(text)
 
 
 def test_a_recipe_that_cannot_be_met_ends_with_all_that_is_wrong(plan, tmp_path):
@@ -154,3 +189,105 @@ def test_tables_that_are_refused(tmp_path, text, expected):
 def test_a_table_that_is_not_there(tmp_path):
     with pytest.raises(UserError, match="no table of counts: "):
         read_counts(str(tmp_path / "nothing.parquet"), Mix())
+
+
+# ---------------------------------------------------------------- a sample
+
+
+@pytest.fixture(scope="module")
+def of_traced(traced, tmp_path_factory):
+    """A plan from a sample of all inputs of a finished run, and what was printed."""
+    root = tmp_path_factory.mktemp("planned")
+    printed = io.StringIO()
+    console = Console(file=printed, width=100, highlight=False, soft_wrap=True)
+    recipe = load_recipe(Path(traced.root).parent / "recipe.yaml")
+    plan_command(console, recipe, PlanOptions(out=str(root)))
+    return root / "plan", printed.getvalue()
+
+
+def test_a_whole_sample_agrees_with_the_run(of_traced, traced):
+    folder, printed = of_traced
+    counts = traced.manifests["ingest"].counts
+    rows = pq.read_table(folder / "estimates.parquet").to_pylist()
+    total = {row["outcome"]: row for row in rows if row["level"] == "total"}
+    for outcome in ("read", "kept", "dropped", "rejected"):
+        assert total[outcome]["num_documents"] == counts[outcome]
+        assert total[outcome]["num_documents_error"] == 0
+    reasons = {row["reason"] for row in rows if row["level"] == "source" and row["reason"]}
+    assert reasons == {"too_short", "invalid_json"}
+    assert "Estimates from a sample" in printed
+
+
+def test_predicted_files_are_those_of_the_run(of_traced, traced):
+    folder, _ = of_traced
+    written = {
+        row["name"]: row for row in json.loads((folder / "plan.json").read_text())["written"]
+    }
+    files = traced.manifests["mix"].files
+    shards = [entry for entry in files if entry.path.startswith("shards/")]
+    predicted = [written[name]["num_files"] for name in ("training shards", "validation shards")]
+    assert sum(predicted) == len(shards) == 4
+    sets = [entry.path for entry in files if entry.path.endswith(".bin")]
+    assert written["datasets (.bin and .idx)"]["num_files"] == len(sets)
+    # All that is not estimated (duplicates, what leaks of what is held out) makes a corpus smaller.
+    available = pq.read_table(f"{traced.root}/compose/available.parquet").to_pylist()
+    had = sum(row["num_tokens"] for row in available if row["category"] == "monolingual")
+    planned = pq.read_table(folder / "plan.parquet").to_pylist()
+    thought = sum(row["num_tokens"] for row in planned if row["category"] == "monolingual")
+    assert had <= thought <= 2 * had
+
+
+def test_the_plan_of_a_finished_run_tells_hours(traced, tmp_path):
+    shutil.copytree(traced.root, tmp_path / "run")
+    console = Console(file=io.StringIO(), width=100)
+    recipe = load_recipe(Path(traced.root).parent / "recipe.yaml")
+    plan_command(console, recipe, PlanOptions(out=str(tmp_path / "run")))
+    report = json.loads((tmp_path / "run" / "plan" / "plan.json").read_text())
+    assert report["told_by"] == "a finished run"
+    assert report["stages"][0]["told_by"] == "the run's own notes of CPU"
+    assert 0 < report["stages"][0]["seconds"] < 60
+    stored = next(row for row in report["written"] if row["name"] == "documents, after ingest")
+    documents = Path(traced.root, "ingest", "documents").iterdir()
+    assert stored["num_bytes"] == sum(path.stat().st_size for path in documents)
+
+
+def test_nothing_but_tables_is_written_before_a_run(of_traced, traced):
+    folder, _ = of_traced
+    assert sorted(path.name for path in folder.parent.iterdir()) == ["plan"]
+    whole = b"".join(path.read_bytes() for path in folder.iterdir() if path.suffix != ".parquet")
+    longest = max(traced.texts.values(), key=len)
+    assert longest[:40].encode() not in whole
+    for path in folder.glob("*.parquet"):
+        assert "text" not in pq.read_schema(path).names
+
+
+def test_a_sample_that_cannot_be_met_is_shown_before_the_error(traced, tmp_path):
+    recipe = Path(traced.root).parent / "greedy.yaml"
+    recipe.write_text("glotmill: 1\nextends: recipe.yaml\nname: greedy\nmix: {budget: 1.0e12}\n")
+    console = Console(file=io.StringIO(), width=100)
+    with pytest.raises(UserError, match=r"the budget of 1\.00e12 tokens cannot be met"):
+        plan_command(console, load_recipe(recipe), PlanOptions(out=str(tmp_path)))
+    assert "cannot be met" in (tmp_path / "plan" / "plan.html").read_text()
+
+
+@pytest.mark.slow
+def test_the_sample_recipe_as_planned_and_as_run(glotmill, tmp_path):
+    recipe = Path(__file__).parents[2] / "recipes" / "udhr.yaml"
+    assert glotmill("plan", recipe, "--out", "planned").returncode == 0
+    assert glotmill("run", recipe, "--out", "run", "--workers", "1").returncode == 0
+    report = json.loads((tmp_path / "planned" / "plan" / "plan.json").read_text())
+    rows = {row["name"]: row for row in report["written"]}
+    shards = sorted((tmp_path / "run" / "shards").glob("train-*.parquet"))
+    assert rows["training shards"]["num_files"] == len(shards) == 8
+    size = sum(path.stat().st_size for path in shards)
+    assert rows["training shards"]["num_bytes"] == pytest.approx(size, rel=0.25)
+    num_rows = sum(pq.read_metadata(path).num_rows for path in shards)
+    assert rows["training shards"]["num_rows"] == pytest.approx(num_rows, rel=0.05)
+    kept = pq.read_table(tmp_path / "run" / "ingest" / "statistics").to_pydict()
+    labels = Counter()
+    for label, outcome, count in zip(
+        kept["label"], kept["outcome"], kept["num_documents"], strict=True
+    ):
+        labels[label] += count if outcome == "kept" else 0
+    planned = {row["label"]: row["num_documents"] for row in report["labels"]}
+    assert planned == {label: count for label, count in labels.items() if count}

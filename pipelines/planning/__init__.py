@@ -1,0 +1,1 @@
+"""Planning: what a recipe will give and cost, before it is run."""
