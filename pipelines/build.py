@@ -7,25 +7,31 @@ from collections.abc import Iterable, Mapping
 import apache_beam as beam
 
 from glotmill.schemas import recipe
-from glotmill.schemas.lock import Lock, Unit
+from glotmill.schemas.lock import Lock
 from glotmill.transforms.deduplicate import RemoveDuplicates, WriteDuplicateEdges
 from glotmill.transforms.each_unit import EachUnit, UnitWork
 from glotmill.transforms.held_out import CollectHeldOut
 from glotmill.transforms.ingest import IngestUnits
 from glotmill.transforms.leaks import FindLeaks
+from glotmill.transforms.lock_units import ReadUnits
 from glotmill.transforms.mix import WriteShards
+from glotmill.transforms.ordinals import CreateOrdinals
 from glotmill.transforms.plan import Group
 from glotmill.transforms.shadows import CountShadows, WriteShadowEdges
 from glotmill.transforms.split import FindThresholds, SplitRule
 from glotmill.transforms.stars import EdgeFiles
 
 
-def ingest(pipeline: beam.Pipeline, lock: Lock, units: Iterable[Unit], root: str) -> object:
-    """Units to documents, dropped documents, rejected records and statistics."""
+def ingest(
+    pipeline: beam.Pipeline, lock: Lock, units: str, ordinals: Iterable[int], root: str
+) -> object:
+    """Units to documents, dropped documents, rejected records and statistics.
+
+    `units` is the path of the table in which workers look up the lock's units.
+    """
     return (
-        pipeline
-        | "Units" >> beam.Create([unit.model_dump_json() for unit in units], reshuffle=False)
-        | "Spread" >> beam.Reshuffle()
+        _spread(pipeline, ordinals)
+        | "ReadUnits" >> ReadUnits(units)
         | "Ingest" >> IngestUnits(lock.recipe, root)
     )
 
@@ -41,12 +47,9 @@ def deduplicate(
     pair_ordinals: Iterable[int] = (),
 ) -> object:
     """Content hashes and band keys to removal lists."""
-    return (
-        pipeline
-        | "Units" >> beam.Create(ordinals, reshuffle=False)
-        | "Spread" >> beam.Reshuffle()
-        | "Deduplicate"
-        >> RemoveDuplicates(root, options, by_label, num_documents, connected, pair_ordinals)
+    units = _spread(pipeline, ordinals)
+    return units | "Deduplicate" >> RemoveDuplicates(
+        root, options, by_label, num_documents, connected, pair_ordinals
     )
 
 
@@ -59,12 +62,8 @@ def duplicate_edges(
     folder: str,
 ) -> object:
     """Content hashes and band keys to files of edges, for corpora too large for one worker."""
-    return (
-        pipeline
-        | "Units" >> beam.Create(ordinals, reshuffle=False)
-        | "Spread" >> beam.Reshuffle()
-        | "FindDuplicates" >> WriteDuplicateEdges(root, options, num_documents, folder)
-    )
+    units = _spread(pipeline, ordinals)
+    return units | "FindDuplicates" >> WriteDuplicateEdges(root, options, num_documents, folder)
 
 
 def count_shadows(
@@ -76,12 +75,8 @@ def count_shadows(
     connected: EdgeFiles | None = None,
 ) -> object:
     """Removal lists and dropped documents to removal lists whose sizes count these too."""
-    return (
-        pipeline
-        | "Units" >> beam.Create(ordinals, reshuffle=False)
-        | "Spread" >> beam.Reshuffle()
-        | "CountShadows" >> CountShadows(root, options, num_documents, connected)
-    )
+    units = _spread(pipeline, ordinals)
+    return units | "CountShadows" >> CountShadows(root, options, num_documents, connected)
 
 
 def shadow_edges(
@@ -93,12 +88,8 @@ def shadow_edges(
     folder: str,
 ) -> object:
     """The same to files of edges, for corpora too large for one worker."""
-    return (
-        pipeline
-        | "Units" >> beam.Create(ordinals, reshuffle=False)
-        | "Spread" >> beam.Reshuffle()
-        | "FindShadows" >> WriteShadowEdges(root, options, num_documents, folder)
-    )
+    units = _spread(pipeline, ordinals)
+    return units | "FindShadows" >> WriteShadowEdges(root, options, num_documents, folder)
 
 
 def split(
@@ -106,32 +97,22 @@ def split(
 ) -> object:
     """Content hashes, and sides of pairs, to the thresholds of the validation split."""
     most = lock.recipe.mix.validation.max_documents
-    return (
-        pipeline
-        | _ordinals(lock)
-        | "Spread" >> beam.Reshuffle()
-        | "Split" >> FindThresholds(root, wanted, rule, max_zero_shot=most)
-    )
+    units = _spread(pipeline, range(len(lock.units)))
+    return units | "Split" >> FindThresholds(root, wanted, rule, max_zero_shot=most)
 
 
 def held_out(pipeline: beam.Pipeline, lock: Lock, root: str) -> object:
     """Thresholds to a table of what is held out."""
-    return (
-        pipeline
-        | _ordinals(lock)
-        | "Spread" >> beam.Reshuffle()
-        | "HeldOut" >> CollectHeldOut(root, lock.recipe.deduplicate.near, folds=_folds(lock))
+    units = _spread(pipeline, range(len(lock.units)))
+    return units | "HeldOut" >> CollectHeldOut(
+        root, lock.recipe.deduplicate.near, folds=_folds(lock)
     )
 
 
 def leaks(pipeline: beam.Pipeline, lock: Lock, root: str) -> object:
     """What is held out to the lists of training rows that tell of it."""
-    return (
-        pipeline
-        | _ordinals(lock)
-        | "Spread" >> beam.Reshuffle()
-        | "Leaks" >> FindLeaks(root, lock.recipe.deduplicate.near, folds=_folds(lock))
-    )
+    units = _spread(pipeline, range(len(lock.units)))
+    return units | "Leaks" >> FindLeaks(root, lock.recipe.deduplicate.near, folds=_folds(lock))
 
 
 def _folds(lock: Lock) -> bool:
@@ -141,25 +122,16 @@ def _folds(lock: Lock) -> bool:
 
 def each_unit(pipeline: beam.Pipeline, work: UnitWork, ordinals: Iterable[int]) -> object:
     """Ordinals to what a piece of work leaves of each."""
-    return (
-        pipeline
-        | "Units" >> beam.Create(ordinals, reshuffle=False)
-        | "Spread" >> beam.Reshuffle()
-        | "EachUnit" >> EachUnit(work)
-    )
+    return _spread(pipeline, ordinals) | "EachUnit" >> EachUnit(work)
 
 
 def mix(
     pipeline: beam.Pipeline, lock: Lock, root: str, ordinals: Iterable[int], pieces: int
 ) -> object:
     """Documents and rates to shards."""
-    return (
-        pipeline
-        | "Units" >> beam.Create(ordinals, reshuffle=False)
-        | "Spread" >> beam.Reshuffle()
-        | "Mix" >> WriteShards(root, lock.recipe, pieces)
-    )
+    return _spread(pipeline, ordinals) | "Mix" >> WriteShards(root, lock.recipe, pieces)
 
 
-def _ordinals(lock: Lock) -> beam.PTransform:
-    return "Units" >> beam.Create(range(len(lock.units)), reshuffle=False)
+def _spread(pipeline: beam.Pipeline, ordinals: Iterable[int]) -> beam.PCollection[int]:
+    """Ordinals of units, each to be worked on wherever there is room."""
+    return pipeline | "Units" >> CreateOrdinals(ordinals) | "Spread" >> beam.Reshuffle()

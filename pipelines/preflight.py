@@ -142,7 +142,8 @@ def check_graph(num_bytes: int, stage: str) -> None:
     if num_bytes > MAX_GRAPH_BYTES:
         raise RunError(
             f"the graph of stage '{stage}' has {num_bytes / 1e6:,.1f} MB; engines take "
-            f"{MAX_GRAPH_BYTES / 1e6:,.0f} MB: it holds every unit, so make fewer, larger ones"
+            f"{MAX_GRAPH_BYTES / 1e6:,.0f} MB: it holds the recipe and counts of each label; "
+            "name many files by one pattern rather than by sources of their own"
         )
 
 

@@ -11,9 +11,9 @@ from importlib.metadata import version
 from glotmill.pipelines.against import check_others
 from glotmill.pipelines.changed_inputs import check_unchanged
 from glotmill.pipelines.engine import Build
-from glotmill.pipelines.errors import UserError
+from glotmill.pipelines.errors import RunError, UserError
 from glotmill.pipelines.lock_directory import hold_directory, refuse_if_held
-from glotmill.pipelines.stages.base import Job, Manifests, complete, run_stage
+from glotmill.pipelines.stages.base import Job, Manifests, Stage, complete, run_stage
 from glotmill.pipelines.stages.compose import ComposeStage
 from glotmill.pipelines.stages.deduplicate import DeduplicateStage
 from glotmill.pipelines.stages.ingest import IngestStage, index_units, unit_records
@@ -22,7 +22,7 @@ from glotmill.pipelines.stages.report import ReportStage
 from glotmill.pipelines.units import check_inputs, find_inputs, lock_recipe
 from glotmill.schemas.loading import LoadedRecipe
 from glotmill.schemas.lock import Lock, dump_lock
-from glotmill.schemas.manifest import Manifest
+from glotmill.schemas.manifest import SUCCESS, Manifest
 from glotmill.transforms import storage
 from glotmill.transforms.batches import StageOrderError
 from glotmill.transforms.custom import CustomStageError, make_annotator, make_filter
@@ -30,12 +30,21 @@ from glotmill.transforms.evaluation_sets import EvaluationSetError, evaluation_i
 from glotmill.transforms.identify import load_model
 from glotmill.transforms.ingest import annotators
 from glotmill.transforms.models.fasttext_model import ModelError
+from glotmill.transforms.records import temporary_folder
+from glotmill.transforms.tokenize import TextTokenizer
+from glotmill.transforms.tokenizers.base import TokenizerError
 from glotmill.transforms.unit_index import read_manifest
 
 LOCK = "recipe.lock.yaml"
 _CHECKSUMS = "temporary/checksums.json"
 
-STAGES = (IngestStage(), DeduplicateStage(), ComposeStage(), MixStage(), ReportStage())
+STAGES: tuple[Stage, ...] = (
+    IngestStage(),
+    DeduplicateStage(),
+    ComposeStage(),
+    MixStage(),
+    ReportStage(),
+)
 
 
 def check_stages(loaded: LoadedRecipe) -> None:
@@ -76,6 +85,21 @@ def check_model(loaded: LoadedRecipe) -> None:
         raise UserError(f"{loaded.position('identify', 'model')}: {error}") from None
 
 
+def check_tokenizer(loaded: LoadedRecipe) -> None:
+    """Loads the tokenizer once, and looks up the tokens that begin and end documents.
+
+    Raises:
+        UserError: it cannot be used.
+    """
+    options = loaded.recipe.output.tokens
+    if options is None:
+        return
+    try:
+        TextTokenizer(options)
+    except TokenizerError as error:
+        raise UserError(f"{loaded.position('output', 'tokens', 'tokenizer')}: {error}") from None
+
+
 def check_evaluation_sets(loaded: LoadedRecipe) -> str | None:
     """Reads the evaluation sets once.
 
@@ -107,12 +131,14 @@ def prepare(loaded: LoadedRecipe, root: str, tell: Callable[[str], None]) -> Loc
         tell: shows a line to the person who watches.
 
     Raises:
-        UserError: an input is missing or unfit, a stage, the model or an evaluation set unusable.
+        UserError: an input is missing or unfit, or a stage, the model, the tokenizer or an
+            evaluation set cannot be used.
         RunError: another run is at work there.
     """
     refuse_if_held(root, tell)
     check_stages(loaded)
     check_model(loaded)
+    check_tokenizer(loaded)
     check_others(loaded, root)
     if told := check_evaluation_sets(loaded):
         tell(told)
@@ -154,8 +180,8 @@ def execute(job: Job) -> Manifests:
     """Runs the stages that are not done and marks the corpus as complete.
 
     Raises:
-        RunError: a stage left out something it should have written, an input changed meanwhile, or
-            another run is at work in the output directory.
+        RunError: a stage left out something it should have written, an input or a tokenizer changed
+            meanwhile, or another run is at work in the output directory.
     """
     with hold_directory(job.root) as held:
         storage.write_atomically(f"{job.root}/{LOCK}", dump_lock(job.lock))
@@ -175,7 +201,28 @@ def _run_stages(job: Job) -> Manifests:
         manifests[stage.name] = run_stage(stage, engine, key, manifests)
         if reads_inputs:
             index_units(job, unit_records(job.root))
+    _check_keys(job, manifests)
+    # A run that was killed right after it had marked a stage left what that stage needed.
+    storage.delete([temporary_folder(job.root, stage.name) for stage in STAGES])
     return manifests
+
+
+def _check_keys(job: Job, manifests: Manifests) -> None:
+    """Looks whether the tokenizer and the corpora to stay clear of are as they were.
+
+    Raises:
+        RunError: they are not; the stages that read them are to be done again.
+    """
+    key = ""
+    for number, stage in enumerate(STAGES):
+        key = stage.key(job, key)
+        if key != manifests[stage.name].key:
+            again = [later.name for later in STAGES[number:]]
+            storage.delete([f"{job.root}/{name}/{SUCCESS}" for name in again])
+            raise RunError(
+                f"what the stage '{stage.name}' reads besides the inputs (a tokenizer, another "
+                "corpus) changed during the run; run again to use it as it is now"
+            )
 
 
 def _then_checking_inputs(job: Job) -> Job:

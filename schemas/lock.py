@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -187,11 +190,29 @@ def shadowed_unit(ordinal: int) -> int | None:
     return ordinal & ((1 << _FOREIGN_BITS) - 1)
 
 
+# Lists with a line for each element: JSON, which is YAML too and is read in a tenth of the time.
+_LINED = ("inputs", "units")
+# Characters that JSON may have in its strings, and YAML may not.
+_ESCAPED = re.compile("[\x7f-\xa0\u2028\u2029\ufeff\ufffe\uffff]")
+
+
 def dump_lock(lock: Lock) -> bytes:
     """The lock as YAML."""
-    data = lock.model_dump(mode="json")
+    data = lock.model_dump(mode="json", exclude=set(_LINED))
     text = yaml.dump(data, Dumper=_dumper(), sort_keys=False, allow_unicode=True, width=100)
-    return f"# Written by glotmill; not meant to be edited.\n{text}".encode()
+    lists = (_dump_lines(name, getattr(lock, name)) for name in _LINED)
+    return f"# Written by glotmill; not meant to be edited.\n{text}{''.join(lists)}".encode()
+
+
+def _dump_lines(name: str, elements: Sequence[BaseModel]) -> str:
+    if not elements:
+        return f"{name}: []\n"
+    text = "".join(f"\n- {each.model_dump_json()}" for each in elements)
+    return f"{name}:{_ESCAPED.sub(_escape, text)}\n"
+
+
+def _escape(found: re.Match[str]) -> str:
+    return f"\\u{ord(found[0]):04x}"
 
 
 def parse_lock(content: bytes) -> Lock:
@@ -200,7 +221,18 @@ def parse_lock(content: bytes) -> Lock:
     Raises:
         ValueError: it is not one.
     """
-    return Lock.model_validate(yaml.load(content, Loader=_loader()))
+    head: list[str] = []
+    lists: dict[str, list[Any]] = {}
+    name = ""
+    for line in content.decode().split("\n"):
+        if name and line.startswith('- {"'):
+            lists.setdefault(name, []).append(json.loads(line.removeprefix("- ")))
+            continue
+        # Earlier versions wrote these lists as they wrote the rest.
+        name = line.removesuffix(":") if line.removesuffix(":") in _LINED else ""
+        head.append(line)
+    data = yaml.load("\n".join(head), Loader=_loader())
+    return Lock.model_validate(data | lists if lists else data)
 
 
 def _dumper() -> Any:

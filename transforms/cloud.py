@@ -21,6 +21,8 @@ from typing_extensions import Buffer
 
 #: How long a request is tried again before the run ends.
 PATIENCE_SECONDS = 300.0
+#: How long Google's client waits at most before its second try; twice as long before each next.
+FIRST_WAIT_SECONDS = 1.0
 #: How long one try may take to connect, and to send its next byte.
 CONNECT_SECONDS, REQUEST_SECONDS = 10.0, 60.0
 #: Objects up to this size are sent in one request, larger ones in parts of it.

@@ -118,8 +118,9 @@ class _Resumable:
 
 
 def _patience() -> dict[str, Any]:
+    retry = DEFAULT_RETRY.with_timeout(cloud.PATIENCE_SECONDS)
     return {
-        "retry": DEFAULT_RETRY.with_timeout(cloud.PATIENCE_SECONDS),
+        "retry": retry.with_delay(initial=cloud.FIRST_WAIT_SECONDS),
         "timeout": (cloud.CONNECT_SECONDS, cloud.REQUEST_SECONDS),
     }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from itertools import accumulate, count
 from typing import Any
 
 import boto3
@@ -13,8 +14,10 @@ from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from glotmill.transforms import cloud
 from glotmill.transforms.cloud import ChangedMeanwhile, StoredObject, StoreError, split_uri
 
-# The client waits up to 20 s between tries, half of it on average.
-_SECONDS_PER_TRY = 10
+# The client waits up to the first before its second try, twice as long before each next, and never
+# longer than the other (`ExponentialBackoff` of botocore; in older versions, and where a store says
+# that it is asked too often, the first is 1 s).
+_FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 0.05, 20.0
 _NUM_READS = 5
 _NUM_DELETED_AT_ONCE = 1000
 _KINDS: dict[int, type[OSError]] = {
@@ -31,7 +34,7 @@ class S3Store:
 
     def __init__(self) -> None:
         """Makes the client."""
-        tries = max(2, int(cloud.PATIENCE_SECONDS // _SECONDS_PER_TRY))
+        tries = _num_tries(cloud.PATIENCE_SECONDS)
         with _told("S3"):
             self._client = boto3.client(
                 "s3",
@@ -139,6 +142,16 @@ class _Multipart:
     def abort(self) -> None:
         with suppress(OSError), _told(self._path):
             self._client.abort_multipart_upload(**self._key)
+
+
+def _num_tries(seconds: float) -> int:
+    """Tries between which the client waits at least so long in all, on average.
+
+    >>> [_num_tries(seconds) for seconds in (1, 20, 300)]
+    [7, 11, 39]
+    """
+    waits = (min(_FIRST_WAIT_SECONDS * 2**i, _LONGEST_WAIT_SECONDS) / 2 for i in count())
+    return next(n for n, waited in enumerate(accumulate(waits), 2) if waited >= seconds)
 
 
 def _key(path: str) -> dict[str, str]:

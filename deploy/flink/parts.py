@@ -6,8 +6,10 @@ all it depends on (with Maven), and Beam's `boot` program that starts Python wor
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -64,19 +66,23 @@ def fetch(cache: Path) -> None:
         PartsError: a program is missing, or a download failed.
     """
     for name, get in (("job-server", _job_server), ("flink", _flink), ("boot", _boot)):
-        if not (cache / name).exists():
-            _get(cache, name, get)
+        _get(cache, name, get)
     (cache / "versions.json").write_text(json.dumps(VERSIONS, indent=2) + "\n")
 
 
 def _get(cache: Path, name: str, get: Callable[[Path], Path]) -> None:
     """Makes one part under another name first: an interrupted download leaves nothing behind."""
-    print(f"fetching {name} into {cache}", flush=True)
-    work = cache / f".{name}"
-    shutil.rmtree(work, ignore_errors=True)
-    work.mkdir(parents=True)
-    os.replace(get(work), cache / name)
-    shutil.rmtree(work, ignore_errors=True)
+    cache.mkdir(parents=True, exist_ok=True)
+    with (cache / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # of several processes one fetches, the others wait
+        if (cache / name).exists():
+            return
+        print(f"fetching {name} into {cache}", flush=True)
+        work = cache / f".{name}"
+        shutil.rmtree(work, ignore_errors=True)
+        work.mkdir()
+        os.replace(get(work), cache / name)
+        shutil.rmtree(work, ignore_errors=True)
 
 
 def _job_server(work: Path) -> Path:
@@ -84,19 +90,20 @@ def _job_server(work: Path) -> Path:
     jars = work / "jars"
     goal = "dependency:copy-dependencies"
     _call("mvn", "-q", "-B", goal, "-DincludeScope=runtime", f"-DoutputDirectory={jars}", cwd=work)
-    _keep_to_loopback(work, jars)
+    _replace_classes(work, jars)
     return jars
 
 
-def _keep_to_loopback(work: Path, jars: Path) -> None:
-    """Puts our class that makes servers in the place of Beam's, which listens everywhere."""
-    classes, source = work / "classes", Path(__file__).parent / "loopback" / "ServerFactory.java"
-    _call("javac", "-nowarn", "-cp", f"{jars}/*", "-d", str(classes), str(source), cwd=work)
+def _replace_classes(work: Path, jars: Path) -> None:
+    """Puts classes of ours in the place of Beam's: each says why at its head."""
+    classes, ours = work / "classes", sorted((Path(__file__).parent / "replaced").glob("*.java"))
+    _call("javac", "-nowarn", "-cp", f"{jars}/*", "-d", str(classes), *map(str, ours), cwd=work)
+    names = {path.stem for path in ours}
     core = jars / f"beam-sdks-java-core-{JOB_SERVER}.jar"
     beside = work / core.name
     with zipfile.ZipFile(core) as old, zipfile.ZipFile(beside, "w", zipfile.ZIP_DEFLATED) as new:
         for entry in old.infolist():
-            replaced = entry.filename.startswith("org/apache/beam/sdk/fn/server/ServerFactory")
+            replaced = re.split(r"[.$]", Path(entry.filename).name)[0] in names
             if not (replaced or entry.is_dir()):
                 new.writestr(entry, old.read(entry))
         for path in sorted(classes.rglob("*.class")):
@@ -141,8 +148,7 @@ def fetch_prism(cache: Path) -> Path:
     Raises:
         PartsError: go is missing, the download failed, or Beam's code is another one.
     """
-    if not (cache / "prism").exists():
-        _get(cache, "prism", _prism)
+    _get(cache, "prism", _prism)
     return cache / "prism"
 
 

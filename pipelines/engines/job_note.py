@@ -16,6 +16,7 @@ class JobNote(BaseModel):
         flink_master: address of the cluster's REST interface; empty where there is none.
         job_id: the job server's id of it; empty until it has told.
         job_name: its name on the engine.
+        stage: that it is a part of; notes of earlier versions do not tell.
         recipe: fingerprint of the lock it was made from.
         dies_with_launcher: whether its workers ran in the launcher.
     """
@@ -27,6 +28,7 @@ class JobNote(BaseModel):
     flink_master: str
     job_id: str = ""
     job_name: str
+    stage: str = ""
     recipe: str
     dies_with_launcher: bool
 

@@ -16,7 +16,7 @@ from glotmill.pipelines.engines.job_note import JobNote, delete_note, write_note
 from glotmill.pipelines.engines.job_service import JobService, Prepared
 from glotmill.pipelines.engines.run_log import LoggedProgress, RunLog
 from glotmill.pipelines.engines.target import Target
-from glotmill.pipelines.engines.worker_report import ReportWorker, num_reports
+from glotmill.pipelines.engines.worker_report import ReportWorker, num_reports, reports_folder
 from glotmill.pipelines.errors import RunError
 from glotmill.pipelines.preflight import check_graph
 from glotmill.pipelines.watchdog import Watchdog
@@ -79,7 +79,7 @@ class Jobs:
         """
         plain = re.sub(r"[^a-z0-9]+", "-", f"glotmill-{self._name}-{stage}".lower())
         job_name = f"{plain}-{uuid.uuid4().hex[:8]}"
-        branch = report or ReportWorker(self._root, f"{self._root}/temporary/workers/{job_name}")
+        branch = report or ReportWorker(self._root, f"{reports_folder(self._root)}/{job_name}")
 
         def build_with_report(pipeline: beam.Pipeline) -> object:
             return build(pipeline), pipeline | "ReportWorkers" >> branch
@@ -97,6 +97,7 @@ class Jobs:
             job_server=str(self.target.job_server),
             flink_master=self.target.flink_master,
             job_name=job_name,
+            stage=stage,
             recipe=self._recipe,
             dies_with_launcher=self.target.environment.in_launcher,
         )
@@ -133,9 +134,10 @@ class Jobs:
             handle.cancel()
             self._forget(handle, stage, "CANCELLED", began)
             raise
+        started = num_reports(reports) > 0
         self._forget(handle, stage, state, began)
         if state != "DONE":
-            raise _error_of(handle, state)
+            raise _error_of(handle, state, started)
 
     def _looks(self, handle: Handle, stage: str, reports: str) -> Callable[[str], None]:
         """What is done each time the state was asked for: the watchdog looks, the log is kept."""
@@ -189,7 +191,7 @@ class Jobs:
             counters=self._counters(handle) if state == "DONE" else {},
         )
         delete_note(self._root)
-        storage.delete([f"{self._root}/temporary/workers"])
+        storage.delete([reports_folder(self._root)])
         self.current = None
 
     def end_current(self) -> bool:
@@ -205,8 +207,12 @@ class Jobs:
         self._service.close()
 
 
-def _error_of(handle: Handle, state: str) -> Exception:
+def _error_of(handle: Handle, state: str, started: bool) -> Exception:
+    """What to raise for a job that did not end well; `started` says whether a worker reported."""
     if state == "CANCELLED":
         return RunError(f"job {handle.note.job_name} was cancelled; run again to go on")
     told = handle.failure() or f"job {handle.note.job_name} ended as {state}"
-    return RuntimeError(told)
+    if started or told.startswith("Traceback"):
+        return RuntimeError(told)
+    cause = told.splitlines()[-1].strip()
+    return RunError(f"no worker has started: {cause}\n{handle.target.environment.advice}")

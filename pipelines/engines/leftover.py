@@ -11,16 +11,23 @@ from glotmill.pipelines.engines.handle import Handle
 from glotmill.pipelines.engines.job_note import JobNote, delete_note, note_path, read_note
 from glotmill.pipelines.engines.job_service import ENDED, JobGone, JobService
 from glotmill.pipelines.engines.target import Target
+from glotmill.pipelines.engines.worker_report import reports_folder
 from glotmill.pipelines.errors import RunError
+from glotmill.pipelines.lock_directory import hold_directory
+from glotmill.transforms import storage
 
 Tell = Callable[[str], None]
+
+# The stage that keeps what is done of it; it may be what a note does not tell.
+_GOES_ON = frozenset({"ingest", ""})
 
 
 def settle_leftover(root: str, recipe: str, tell: Tell) -> None:
     """Sees to the end of a job that an earlier launcher left.
 
-    A job of the same recipe is waited for: what it finishes need not be done again. One whose
-    workers died with its launcher is cancelled. A job of another recipe is the user's to end.
+    An ingest job of the same recipe is waited for: what it finishes need not be done again. Other
+    stages begin anew whatever a job of theirs has done, so that one is cancelled, as is one whose
+    workers died with its launcher. A job of another recipe is the user's to end.
 
     Args:
         root: the output directory.
@@ -28,8 +35,17 @@ def settle_leftover(root: str, recipe: str, tell: Tell) -> None:
         tell: shows a line to the person who watches.
 
     Raises:
-        RunError: the job belongs to another recipe, or nobody knows whether it still runs.
+        RunError: the job belongs to another recipe or to a launcher that is at work, or nobody
+            knows whether it still runs.
     """
+    if read_note(root) is None:
+        return
+    # A launcher elsewhere that seems to be gone may still wait for the job: taking its lock tells.
+    with hold_directory(root):
+        _settle_held(root, recipe, tell)
+
+
+def _settle_held(root: str, recipe: str, tell: Tell) -> None:
     note = read_note(root)
     if note is None:
         return
@@ -37,9 +53,10 @@ def settle_leftover(root: str, recipe: str, tell: Tell) -> None:
     handle = Handle(note, _target(note), service)
     try:
         if _runs(handle, root):
-            _settle(handle, recipe, tell)
+            _wait_or_end(handle, recipe, tell)
     finally:
         service.close()
+    storage.delete([reports_folder(root)])
     delete_note(root)
 
 
@@ -70,20 +87,26 @@ def _runs(handle: Handle, root: str) -> bool:
         ) from None
 
 
-def _settle(handle: Handle, recipe: str, tell: Tell) -> None:
+def _wait_or_end(handle: Handle, recipe: str, tell: Tell) -> None:
     note = handle.note
     if note.dies_with_launcher:
-        tell(f"ending job {note.job_name}, whose workers died with its launcher")
-        if not handle.cancel():
-            raise RunError(f"job {note.job_name} does not end{_how_to_end(handle)}")
+        _end(handle, "whose workers died with its launcher", tell)
     elif note.recipe != recipe:
         raise RunError(
             f"job {note.job_name} of another recipe, or of other inputs, still writes into this "
             f"folder\nwait for it, or end it{_how_to_end(handle)}; or name another --out"
         )
-    else:
+    elif note.stage in _GOES_ON:
         tell(f"waiting for job {note.job_name}, which an earlier launcher left")
         tell(f"job {note.job_name} ended as {handle.wait(lambda state: None)}")
+    else:
+        _end(handle, f"which an earlier launcher left: {note.stage} begins anew", tell)
+
+
+def _end(handle: Handle, why: str, tell: Tell) -> None:
+    tell(f"ending job {handle.note.job_name}, {why}")
+    if not handle.cancel():
+        raise RunError(f"job {handle.note.job_name} does not end{_how_to_end(handle)}")
 
 
 def _how_to_end(handle: Handle) -> str:

@@ -26,9 +26,9 @@ from glotmill.pipelines.engines.target import Target
 from glotmill.pipelines.errors import UserError
 from glotmill.pipelines.preflight import check_disk, check_graph, check_workers
 from glotmill.pipelines.stages.base import Progress
-from glotmill.pipelines.stages.ingest import unit_records
+from glotmill.pipelines.stages.ingest import left_to_do, unit_records, units_path
 from glotmill.pipelines.units import fingerprint
-from glotmill.schemas.lock import Lock, Unit
+from glotmill.schemas.lock import Lock
 from glotmill.transforms import storage
 
 Tell = Callable[[str], None]
@@ -168,9 +168,8 @@ class Session:
             UserError: the output does not fit on the disk.
         """
         settle_leftover(self._root, self._recipe, self._tell)
-        done = {record.key for record in unit_records(self._root)}
-        todo = [unit for unit in self._lock.units if unit.key not in done]
-        check_disk(todo, self._root)
+        todo = left_to_do(self._lock, {record.key for record in unit_records(self._root)})
+        check_disk([self._lock.units[ordinal] for ordinal in todo], self._root)
         if isinstance(self._target, DataflowOptions):
             check_paths(self._lock, self._root)
         if self._target is not None:
@@ -178,8 +177,9 @@ class Session:
         if self._jobs is not None and not self._jobs.target.environment.in_launcher:
             self._check_workers(self._jobs)
 
-    def _check_graph(self, todo: Sequence[Unit]) -> None:
-        prepared = Prepared(lambda p: build.ingest(p, self._lock, todo, self._root), [])
+    def _check_graph(self, todo: Sequence[int]) -> None:
+        units = units_path(self._root, self._lock)
+        prepared = Prepared(lambda p: build.ingest(p, self._lock, units, todo, self._root), [])
         check_graph(prepared.num_bytes, "ingest")
 
     def _check_workers(self, jobs: Jobs) -> None:

@@ -49,6 +49,11 @@ def free_bytes(root: str) -> int | None:
     return shutil.disk_usage(root).free if storage.is_local(root) and os.path.isdir(root) else None
 
 
+def reports_folder(root: str) -> str:
+    """Where the workers of jobs report, each job's in a folder of its own."""
+    return f"{root}/temporary/workers"
+
+
 def token_path(folder: str) -> str:
     """Where the launcher leaves its token for the workers."""
     return f"{folder}/token"

@@ -31,11 +31,11 @@ from glotmill.transforms.plan import available, held_out_counts
 from glotmill.transforms.records import read_records, records_folder
 from glotmill.transforms.split import SplitRule, hub_ranks
 from glotmill.transforms.tables import read_table, write_table
-from glotmill.transforms.tokenize import TextTokenizer
 from glotmill.transforms.tokenizers.base import TokenizerError
+from glotmill.transforms.tokenizers.load import sha256_of
 
 #: Raised by one whenever the stage gives other output for the same recipe and input.
-VERSION = 1
+VERSION = 2
 FERTILITY_PATH = "compose/fertility.parquet"
 # Bytes of text that one worker tokenizes, or counts, in the time another takes to start.
 _TOKENIZED_PER_WORKER = 32 * 2**20
@@ -112,7 +112,7 @@ def _tokens_key(job: Job) -> list[object] | None:
     if options is None:
         return None
     try:
-        sha256 = TextTokenizer(options).tokenizer.sha256
+        sha256 = sha256_of(options.tokenizer)
     except TokenizerError as error:
         raise UserError(f"output.tokens: {error}") from None
     dumped = options.model_dump(include={"encoding", "append_eos", "prepend_bos", "eos", "bos"})

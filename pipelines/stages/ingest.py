@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from typing import ClassVar
 
 from glotmill.pipelines import build
@@ -10,8 +10,11 @@ from glotmill.pipelines.errors import RunError
 from glotmill.pipelines.progress import State
 from glotmill.pipelines.stages.base import Job, Manifests, Written
 from glotmill.pipelines.units import fingerprint
+from glotmill.schemas.lock import Lock
 from glotmill.schemas.manifest import FileEntry, UnitRecord
 from glotmill.transforms import storage
+from glotmill.transforms.lock_units import write_units
+from glotmill.transforms.records import temporary_folder
 from glotmill.transforms.tables import read_table
 from glotmill.transforms.unit_index import write_index
 
@@ -33,20 +36,22 @@ class IngestStage:
 
     def key(self, job: Job, before: str) -> str:
         """The units' keys hold the recipe's part, the code version and the inputs' checksums."""
-        return fingerprint([unit.key for unit in job.lock.units])
+        return _fingerprint(job.lock)
 
     def work(self, job: Job, before: Manifests) -> Written:
         """Ingests the units that are not finished."""
         units = job.lock.units
         done = _finished(job)
-        todo = [unit for unit in units if unit.key not in done]
+        todo = left_to_do(job.lock, done)
         job.progress.started(
             self.name, total=len(units), unit="units", look=_Look(job.root, set(done), len(todo))
         )
         if todo:
-            size = sum(unit.num_bytes for unit in todo)
+            size = sum(units[ordinal].num_bytes for ordinal in todo)
             workers = job.workers_for(len(todo), size, _INPUT_BYTES_PER_WORKER)
-            job.run(lambda p: build.ingest(p, job.lock, todo, job.root), workers)
+            table = units_path(job.root, job.lock)
+            write_units(table, units)
+            job.run(lambda p: build.ingest(p, job.lock, table, todo, job.root), workers)
             done = _finished(job)
         missing = [unit for unit in units if unit.key not in done]
         if missing:
@@ -58,6 +63,24 @@ class IngestStage:
         _check_rejects(job.root, records)
         _delete_records_of_others(job)
         return [entry for record in records for entry in record.files], _sums(records)
+
+
+def left_to_do(lock: Lock, done: Container[str]) -> list[int]:
+    """Ordinals of the units that are not finished; `done` holds the keys of those that are."""
+    return [ordinal for ordinal, unit in enumerate(lock.units) if unit.key not in done]
+
+
+def units_path(root: str, lock: Lock) -> str:
+    """Where the lock's units lie for workers to look up.
+
+    Another lock's lie elsewhere: a job of it that nobody knows of any more does not find these.
+    """
+    folder = temporary_folder(root, IngestStage.name)
+    return f"{folder}/units-{_fingerprint(lock)}.parquet"
+
+
+def _fingerprint(lock: Lock) -> str:
+    return fingerprint([unit.key for unit in lock.units])
 
 
 def _check_rejects(root: str, records: Iterable[UnitRecord]) -> None:

@@ -14,7 +14,11 @@ from glotmill.pipelines.plan import mean_weights_of, refuse_infeasible
 from glotmill.pipelines.progress import State
 from glotmill.pipelines.stages.base import Job, Manifests, Written
 from glotmill.pipelines.stages.compose import included_units
-from glotmill.pipelines.stages.training import delete_training, write_training
+from glotmill.pipelines.stages.training import (
+    delete_training,
+    refuse_many_datasets,
+    write_training,
+)
 from glotmill.pipelines.units import fingerprint
 from glotmill.schemas.manifest import FileEntry
 from glotmill.schemas.mixture import EVERY_DOMAIN
@@ -46,7 +50,7 @@ from glotmill.transforms.tables import read_table, write_table
 from glotmill.transforms.token_shards import JoinDatasets, runs_of
 
 #: Raised by one whenever the stage gives other output for the same recipe and input.
-VERSION = 4
+VERSION = 5
 # What one worker reads, draws and writes in the time another takes to start.
 _TEXT_BYTES_PER_WORKER = 256 * 2**20
 # Documents at whose draws one worker looks in that time.
@@ -123,6 +127,7 @@ class MixStage:
             read_splitter(job.root).thresholds,
         )
         refuse_infeasible(plan, recipe.mix)
+        refuse_many_datasets(recipe, plan.plan)
         rates = _exact_rates(job, plan.rates)
         write_table(job.root, RATES_PATH, rates)
         csv, path = plan_csv(plan.plan), PLAN_PATH.replace(".parquet", ".csv")

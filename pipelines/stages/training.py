@@ -25,10 +25,22 @@ from glotmill.schemas.training import (
 )
 from glotmill.transforms import storage
 from glotmill.transforms.tables import read_table
-from glotmill.transforms.token_shards import MEGATRON, dataset_name, dataset_prefix, documents_path
+from glotmill.transforms.token_shards import (
+    MEGATRON,
+    Naming,
+    dataset_name,
+    dataset_prefix,
+    documents_path,
+    planned_datasets,
+)
 from glotmill.transforms.tokenize import TextTokenizer
 from glotmill.transforms.training_files import MEGATRON as MEGATRON_ARGUMENTS
-from glotmill.transforms.training_files import NEOX, token_shares, write_training_files
+from glotmill.transforms.training_files import (
+    NEOX,
+    check_num_datasets,
+    token_shares,
+    write_training_files,
+)
 
 Split = Literal["train", "validation"]
 
@@ -44,6 +56,26 @@ _FILE_NAMES = {
 def delete_training(root: str) -> None:
     """Deletes what an earlier run left: it would name token files that are gone or others now."""
     storage.delete([f"{root}/{name}" for name in (TRAINING, NEOX, MEGATRON_ARGUMENTS)])
+
+
+def refuse_many_datasets(recipe: Recipe, plan: pa.Table) -> None:
+    """Ends a run whose datasets no framework could blend, before they are written.
+
+    Args:
+        recipe: that is run.
+        plan: in the schema PLAN.
+
+    Raises:
+        UserError: there would be too many.
+    """
+    options = recipe.output.tokens
+    if options is None or "megatron" not in options.formats:
+        return
+    names = planned_datasets(plan, options.datasets, recipe.mix.stages)
+    try:
+        check_num_datasets("train", len(names))
+    except TrainingFileError as error:
+        raise UserError(str(error)) from None
 
 
 def write_training(
@@ -66,8 +98,8 @@ def write_training(
         return []
     text_tokenizer = TextTokenizer(options)
     copied, tokenizer = _write_tokenizer(root, options, text_tokenizer)
-    train = _datasets(root, "train", files)
-    datasets = [*train, *_datasets(root, "validation", files)]
+    train = _datasets(root, "train", files, recipe)
+    datasets = [*train, *_datasets(root, "validation", files, recipe)]
     if not train:
         return copied
     training = Training(
@@ -120,32 +152,62 @@ def _written(root: str, path: str, content: bytes) -> FileEntry:
     return FileEntry(path=path, num_rows=0, num_bytes=len(content), sha256=sha256)
 
 
-def _datasets(root: str, split: Split, files: Iterable[FileEntry]) -> list[TrainingDataset]:
+def _datasets(
+    root: str, split: Split, files: Iterable[FileEntry], recipe: Recipe
+) -> list[TrainingDataset]:
     """The datasets of a split, each weighted by its tokens."""
-    suffix = ".documents.parquet"
-    prefix = f"{MEGATRON}/{split}-"
-    paths = [f.path for f in files if f.path.startswith(prefix) and f.path.endswith(suffix)]
-    found = []
-    for path in sorted(paths):
-        columns = read_table(f"{root}/{path}", ["category", "tier", "num_tokens"])
-        found.append((path.removeprefix(f"{MEGATRON}/").removesuffix(suffix), columns))
-    num_tokens = [int(pc.sum(columns.column("num_tokens")).as_py()) for _, columns in found]
+    paths = [file.path for file in files]
+    options = recipe.output.tokens
+    indexed = options is not None and "megatron" in options.formats
+    found = _indexed(root, split, paths) if indexed else _listed(root, split, paths, recipe)
+    num_tokens = [int(pc.sum(rows.column("num_tokens_sum")).as_py()) for rows in found.values()]
     return [
         TrainingDataset(
             name=name,
             split=split,
-            category=columns.column("category")[0].as_py(),
-            tier=_only(columns.column("tier")),
-            prefix=dataset_prefix(name),
-            documents=documents_path(name),
-            num_documents=columns.num_rows,
+            category=rows.column("category")[0].as_py(),
+            tier=_only(rows.column("tier")),
+            prefix=dataset_prefix(name) if indexed else None,
+            documents=documents_path(name) if indexed else None,
+            num_documents=int(pc.sum(rows.column("num_tokens_count")).as_py()),
             num_tokens=count,
             weight=weight,
         )
-        for (name, columns), count, weight in zip(
-            found, num_tokens, token_shares(num_tokens), strict=True
+        for (name, rows), count, weight in zip(
+            found.items(), num_tokens, token_shares(num_tokens), strict=True
         )
     ]
+
+
+def _indexed(root: str, split: Split, paths: Iterable[str]) -> dict[str, pa.Table]:
+    """Sums of each dataset that has a `.bin`, by name."""
+    prefix, suffix = f"{MEGATRON}/{split}-", ".documents.parquet"
+    tables = sorted(path for path in paths if path.startswith(prefix) and path.endswith(suffix))
+    names = [path.removeprefix(f"{MEGATRON}/").removesuffix(suffix) for path in tables]
+    return {name: _sums(root, path) for name, path in zip(names, tables, strict=True)}
+
+
+def _listed(root: str, split: Split, paths: Iterable[str], recipe: Recipe) -> dict[str, pa.Table]:
+    """Sums of the datasets that rows of token lists would be in, where no `.bin` was written.
+
+    Rows do not tell their stage of training: with stages there are none.
+    """
+    options = recipe.output.tokens
+    tables = [path for path in paths if path.startswith(f"tokens/parquet/{split}-")]
+    if options is None or recipe.mix.stages or not tables:
+        return {}
+    naming = Naming(split, options.datasets, {})
+    rows = pa.concat_tables([_sums(root, path) for path in tables])
+    columns = (rows.column(name).to_pylist() for name in ("category", "tier"))
+    names = pa.array([naming.name_of("", *each) for each in zip(*columns, strict=True)])
+    return {name: rows.filter(pc.equal(names, name)) for name in sorted(set(names.to_pylist()))}
+
+
+def _sums(root: str, path: str) -> pa.Table:
+    """Documents and tokens of each category and tier in a table."""
+    rows = read_table(f"{root}/{path}", ["category", "tier", "num_tokens"])
+    wanted = [("num_tokens", "sum"), ("num_tokens", "count")]
+    return rows.group_by(["category", "tier"], use_threads=False).aggregate(wanted)
 
 
 def _stages(datasets: Sequence[TrainingDataset], stages: Sequence[Stage]) -> list[TrainingStage]:

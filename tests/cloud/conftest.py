@@ -34,6 +34,7 @@ def s3_server() -> Iterator[Proxy]:
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Patience of seconds instead of minutes."""
     monkeypatch.setattr(cloud, "PATIENCE_SECONDS", 20.0)
+    monkeypatch.setattr(cloud, "FIRST_WAIT_SECONDS", 0.05)
     monkeypatch.setattr(cloud, "REQUEST_SECONDS", 1.0)
 
 

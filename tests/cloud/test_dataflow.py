@@ -22,6 +22,7 @@ from glotmill.pipelines.errors import UserError
 from glotmill.schemas.lock import Input, Lock, Unit, UnitSlice
 from glotmill.schemas.recipe import Recipe
 from glotmill.transforms import storage
+from glotmill.transforms.compose import ComposeUnits
 
 IMAGE = "europe-west4-docker.pkg.dev/no-project/images/glotmill:0.1.0"
 OPTIONS = {
@@ -91,17 +92,21 @@ def stages_of(num_languages: int, num_pairs: int) -> dict[str, object]:
     root = "gs://corpora/out"
     by_label = {f"l{number:03}_Latn": 10**6 for number in range(num_languages)}
     return {
-        "ingest": lambda p: build.ingest(p, lock, lock.units, root),
+        "ingest": lambda p: build.ingest(p, lock, f"{root}/units.parquet", ordinals, root),
         "deduplicate": lambda p: build.deduplicate(
             p, lock.recipe.deduplicate, root, ordinals, by_label, 10**9
         ),
-        "mix": lambda p: build.mix(p, lock, root),
+        "compose": lambda p: build.each_unit(p, ComposeUnits(root, "{}", None, 1), ordinals),
+        "mix": lambda p: build.mix(p, lock, root, ordinals, 3),
     }
 
 
 @pytest.mark.parametrize(
     "stage",
-    ["ingest", *(pytest.param(name, marks=pytest.mark.slow) for name in ("deduplicate", "mix"))],
+    [
+        "ingest",
+        *(pytest.param(each, marks=pytest.mark.slow) for each in ("deduplicate", "compose", "mix")),
+    ],
 )
 def test_jobs_are_staged_small(gcs: Proxy, credentials: None, stage: str) -> None:
     job, content = staged(gcs, stages_of(NUM_LANGUAGES, NUM_PAIRS)[stage])
@@ -114,7 +119,7 @@ def test_jobs_are_staged_small(gcs: Proxy, credentials: None, stage: str) -> Non
     assert IMAGE.encode() in images.pop()
     assert job["environment"]["workerPools"][0]["sdkHarnessContainerImages"]  # type: ignore[index]
     assert IMAGE in json.dumps(job)
-    assert len(content) < 1_000_000
+    assert len(content) < 100_000
     assert len(json.dumps(job)) < 1_000_000
     small = pipeline_of(staged(gcs, stages_of(1, 1)[stage])[1])
     assert len(small.components.transforms) == len(pipeline.components.transforms)  # type: ignore[attr-defined]

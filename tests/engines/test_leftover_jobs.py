@@ -11,6 +11,7 @@ from glotmill.pipelines.engines.leftover import settle_leftover
 from glotmill.pipelines.engines.run_log import RUN_LOG, LoggedProgress, RunLog
 from glotmill.pipelines.engines.worker_report import versions
 from glotmill.pipelines.errors import RunError
+from glotmill.pipelines.lock_directory import hold_directory
 from glotmill.pipelines.preflight import check_disk, check_graph, check_workers
 from glotmill.pipelines.units import fingerprint
 from glotmill.schemas.manifest import Manifest
@@ -52,6 +53,14 @@ def test_a_job_of_which_nobody_knows_is_not_forgotten(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="nobody can say whether it has ended") as told:
         settle_leftover(root, fingerprint("x"), print)
     assert note_path(root) in str(told.value)
+    assert read_note(root) is not None
+
+
+def test_a_job_of_a_launcher_that_is_at_work_is_left_alone(tmp_path: Path) -> None:
+    root = str(tmp_path)
+    write_note(root, note(stage="mix"))
+    with hold_directory(root), pytest.raises(RunError, match="is in use by a run on"):
+        settle_leftover(root, fingerprint("x"), print)
     assert read_note(root) is not None
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,7 +21,8 @@ sources: [{name: udhr, path: "*.jsonl", id: id, language: {column: bcp47}}]
 mix: {tiers: [{name: all, at_least: 0, rate: 1.5}]}
 output: {parquet: {shards: 4}}
 """
-# Where a run is killed: when this is there. The last has all shards and no manifest of the whole.
+# Where runs are killed, one after the other: when this is there. The last has shards, but no
+# manifest of the whole.
 MOMENTS = ["ingest/units/*.json", "ingest/_SUCCESS", "deduplicate/_SUCCESS", "shards/*.parquet"]
 
 
@@ -88,24 +90,51 @@ def children(pid: int) -> Iterator[int]:
             yield from children(int(folder.name))
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("workers", [1, 2])
-@pytest.mark.parametrize("moment", MOMENTS)
-def test_a_killed_launcher_loses_nothing(
-    corpus: Path, undisturbed: Path, tmp_path: Path, moment: str, workers: int
-) -> None:
-    root = tmp_path / "out"
+def kill_at(moment: str, corpus: Path, root: Path, workers: int) -> tuple[str, list[int]]:
+    """Goes on with a run until a file is there, and kills its launcher.
+
+    Returns:
+        What it said, and the processes under it.
+    """
     process = start(corpus, root, workers)
     wait_for(root, moment, process)
     workers_then = list(children(process.pid))
     process.kill()
-    process.communicate()
-    assert not (root / "_SUCCESS").exists()
+    return process.communicate()[0], workers_then
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [1, 2])
+def test_launchers_that_are_killed_one_after_the_other_lose_nothing(
+    corpus: Path, undisturbed: Path, tmp_path: Path, workers: int
+) -> None:
+    root = tmp_path / "out"
+    workers_then: list[int] = []
+    for number, moment in enumerate(MOMENTS):
+        said, of_this = kill_at(moment, corpus, root, workers)
+        assert ("which is gone; it is taken over" in said) == (number > 0)
+        assert not (root / "_SUCCESS").exists()
+        workers_then += of_this
     said = finish(corpus, root, workers)
     assert "which is gone; it is taken over" in said
+    assert "ingest: done before, nothing has changed" in said
+    assert "deduplicate: done before, nothing has changed" in said
     assert digests(root) == digests(undisturbed)
     assert files(root) == files(undisturbed)
     assert not [pid for pid in workers_then if Path(f"/proc/{pid}").exists()]
+
+
+@pytest.mark.slow
+def test_a_run_that_was_killed_right_after_a_stage_was_marked_leaves_nothing(
+    corpus: Path, undisturbed: Path, tmp_path: Path
+) -> None:
+    root = tmp_path / "out"
+    shutil.copytree(undisturbed, root)
+    (root / "temporary" / "deduplicate" / "sizes").mkdir(parents=True)
+    (root / "temporary" / "deduplicate" / "sizes" / "0.parquet").write_bytes(b"left")
+    said = finish(corpus, root)
+    assert "report: done before, nothing has changed" in said
+    assert files(root) == files(undisturbed)
 
 
 @pytest.mark.slow
@@ -126,5 +155,23 @@ def test_a_killed_worker_ends_the_run_and_the_next_goes_on(
     assert "a worker process was ended by signal 9 (SIGKILL)" in said
     assert "Run again to go on with what is not done" in said
     finish(corpus, root, 2)
+    assert digests(root) == digests(undisturbed)
+    assert files(root) == files(undisturbed)
+
+
+@pytest.mark.slow
+def test_a_second_run_ends_at_once_and_does_no_harm(
+    corpus: Path, undisturbed: Path, tmp_path: Path
+) -> None:
+    root = tmp_path / "out"
+    first = start(corpus, root, 1)
+    wait_for(root, "running.json", first)
+    second = start(corpus, root, 1)
+    said = second.communicate(timeout=60)[0]
+    assert first.poll() is None
+    assert second.returncode == 1, said
+    assert f"is in use by a run on {os.uname().nodename} (process {first.pid}, " in said
+    said = first.communicate(timeout=280)[0]
+    assert first.returncode == 0, said
     assert digests(root) == digests(undisturbed)
     assert files(root) == files(undisturbed)

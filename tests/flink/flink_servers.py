@@ -1,4 +1,4 @@
-"""Servers of Flink for tests, and what a run left to be looked at."""
+"""Servers of Flink for tests."""
 
 import json
 import subprocess
@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 DEPLOY = Path(__file__).parents[2] / "deploy" / "flink"
-RECIPE = Path(__file__).parents[2] / "recipes" / "udhr.yaml"
 
 
 @dataclass(frozen=True)
@@ -30,8 +29,25 @@ class RunningFlink:
     @property
     def process_workers(self) -> list[str]:
         """Has Flink start workers of its own."""
-        command = json.dumps({"command": str(self.folder / "worker")})
+        worker = self.folder / "test-worker"
+        hold = f'while [ -e "{self._hold}" ]; do sleep 0.1; done'
+        worker.write_text(f'#!/bin/sh\n{hold}\nexec "{self.folder / "worker"}" "$@"\n')
+        worker.chmod(0o755)
+        command = json.dumps({"command": str(worker)})
         return ["--", "--environment_type=PROCESS", f"--environment_config={command}"]
+
+    @property
+    def _hold(self) -> Path:
+        return self.folder / "hold"
+
+    @contextmanager
+    def held_workers(self) -> Iterator[None]:
+        """Has workers wait before they start: the job that wants them runs and does nothing."""
+        self._hold.touch()
+        try:
+            yield
+        finally:
+            self._hold.unlink()
 
 
 def cluster_command(*arguments: object) -> str:
@@ -51,13 +67,3 @@ def started(cache: Path, folder: Path, *options: str) -> Iterator[RunningFlink]:
         yield RunningFlink(folder, state["flink_master"], state["job_server"], state["processes"])
     finally:
         cluster_command("stop", "--folder", folder)
-
-
-def shard_digests(root: Path) -> dict[str, str]:
-    """SHA-256 of every shard, as the corpus's manifest lists them."""
-    manifest = json.loads((root / "manifest.json").read_text())
-    return {f["path"]: f["sha256"] for f in manifest["files"] if f["path"].startswith("shards/")}
-
-
-def events(root: Path) -> list[dict[str, object]]:
-    return [json.loads(line) for line in (root / "run.log.jsonl").read_text().splitlines()]

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -77,6 +78,9 @@ def test_a_lock_comes_back_as_it_was_written(recipe, inputs, units):
     written = dump_lock(lock)
     assert parse_lock(written) == lock
     assert dump_lock(parse_lock(written)) == written
+    dumped = lock.model_dump(mode="json")
+    assert yaml.safe_load(written) == dumped
+    assert parse_lock(yaml.safe_dump(dumped).encode()) == lock
 
 
 @pytest.mark.parametrize("content", [b"", b"a: 1", b"- a"])

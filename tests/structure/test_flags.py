@@ -7,12 +7,12 @@ from glotmill.pipelines.cli import app
 FLAGS = {
     "init": {"folder"},
     "check": {"recipe"},
-    "plan": {"recipe", "--out", "--counts"},
+    "plan": {"recipe", "--out", "--counts", "--sample", "--workers", "--core-hour"},
     "run": {
         *("recipe", "--out", "--workers", "--dashboard", "--runner", "--prism", "--flink-master"),
         *("--job-server", "--start-timeout", "--on-stop", "beam"),
     },
-    "report": {"out", "--rebuild"},
+    "report": {"out", "--rebuild", "--training"},
     "diff": {"before", "after", "--page"},
     "inspect": {
         *("out", "--label", "--reason", "--source", "--sort", "--match", "--kept", "--limit"),

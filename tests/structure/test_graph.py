@@ -1,5 +1,7 @@
 """The built graphs: every element typed, the number of steps independent of the data."""
 
+from collections.abc import Sequence
+
 import apache_beam as beam
 import pytest
 from apache_beam import typehints
@@ -23,20 +25,21 @@ STAGES = [
 
 
 def lock_of(num_units: int) -> Lock:
-    units = tuple(
-        Unit(key=f"{number:032x}", source="a", num_bytes=1, slices=())
-        for number in range(num_units)
-    )
-    return Lock(glotmill="0", recipe=RECIPE, inputs=(), units=units)
+    unit = Unit(key="0" * 32, source="a", num_bytes=1, slices=())
+    return Lock(glotmill="0", recipe=RECIPE, inputs=(), units=(unit,) * num_units)
 
 
-def build_stage(stage: str, lock: Lock, num_labels: int = 3) -> beam.Pipeline:
+def build_stage(
+    stage: str, lock: Lock, num_labels: int = 3, ordinals: Sequence[int] | None = None
+) -> beam.Pipeline:
     pipeline = beam.Pipeline(runner=FnApiRunner())
-    ordinals = range(len(lock.units))
+    ordinals = range(len(lock.units)) if ordinals is None else ordinals
     wanted = {("monolingual", f"aa{number}_Latn"): 2 for number in range(num_labels)}
     stages = {
-        "ingest": lambda: build.ingest(pipeline, lock, lock.units, "out"),
-        "exact": lambda: build.deduplicate(pipeline, Deduplicate(), "out", ordinals, {}, 0),
+        "ingest": lambda: build.ingest(pipeline, lock, "units", ordinals, "out"),
+        "exact": lambda: build.deduplicate(
+            pipeline, Deduplicate(), "out", ordinals, {}, 0, pair_ordinals=ordinals
+        ),
         **{
             verify: lambda verify=verify: build.deduplicate(
                 pipeline,
@@ -94,3 +97,20 @@ def test_number_of_steps_is_independent_of_units_and_labels(stage: str) -> None:
         return len(pipeline.to_runner_api().components.transforms)
 
     assert num_steps(1, 1) == num_steps(500, 1_000)
+
+
+def num_bytes(pipeline: beam.Pipeline) -> int:
+    return int(pipeline.to_runner_api().ByteSize())
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_graphs_do_not_grow_with_units(stage: str) -> None:
+    few, many = (num_bytes(build_stage(stage, lock_of(n))) for n in (20_000, 200_000))
+    assert abs(many - few) < 100
+    assert many < 100_000
+
+
+def test_what_is_left_of_an_ingest_that_was_cut_off_stays_small() -> None:
+    """Units are done in any order: at the worst every other one is left."""
+    left = range(0, 100_000, 2)
+    assert num_bytes(build_stage("ingest", lock_of(100_000), ordinals=left)) < 1_000_000
