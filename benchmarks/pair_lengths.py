@@ -1,11 +1,14 @@
 """How much a letter of each script says: the weights of the filter `length_ratio`.
 
-    python benchmarks/pair_lengths.py path/to/data
+    python benchmarks/pair_lengths.py path/to/data [--characters]
 
 Reads parallel texts of the larger data set: Seed (40 languages), NTREX (128), the Gospels (45)
 and the Universal Declaration (32). In each it divides the letters of a language by those of
 English in the same sentences. A script's weight is 1 over the median of its languages' quotients,
 divided by that of Latin script; languages that stand in several texts count once for each.
+
+With `--characters` it does the same with all characters, which is what the report expects of the
+lengths of pairs, and prints how many pairs of languages have a median ratio so far from that.
 """
 
 from __future__ import annotations
@@ -15,9 +18,11 @@ import json
 import statistics
 import sys
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from itertools import combinations
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import zstandard
@@ -73,10 +78,14 @@ def _rows(columns: dict[str, list[str]]) -> Iterator[Texts]:
 
 CORPORA = {"seed": seed, "ntrex": ntrex, "bible": bible, "declaration": declaration}
 ENGLISH = ("eng_Latn", "eng", "en")
+#: Factors between the median ratio of two languages and what their scripts lead to expect.
+FACTORS = (1.25, 1.5, 1.75, 2.0, 2.25)
+#: Texts that two languages must share to be compared.
+MIN_TEXTS = 30
 
 
-def quotients(rows: Iterator[Texts]) -> dict[str, tuple[str, float]]:
-    """Script of each language, and its letters divided by those of English."""
+def quotients(rows: list[Texts], *, characters: bool) -> dict[str, tuple[str, float]]:
+    """Script of each language, and its letters, or characters, divided by those of English."""
     own: dict[str, int] = defaultdict(int)
     english: dict[str, int] = defaultdict(int)
     scripts: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
@@ -87,9 +96,10 @@ def quotients(rows: Iterator[Texts]) -> dict[str, tuple[str, float]]:
         names = list(row)
         codes, _, letters = recognise_scripts(pa.array([row[each] for each in names]))
         counts = dict(zip(names, letters.tolist(), strict=True))
+        said = {each: len(row[each]) for each in names} if characters else counts
         for each, code in zip(names, codes, strict=True):
-            own[each] += counts[each]
-            english[each] += counts[name]
+            own[each] += said[each]
+            english[each] += said[name]
             scripts[each][code] += counts[each]
     return {
         each: (max(scripts[each], key=scripts[each].__getitem__), own[each] / english[each])
@@ -98,24 +108,63 @@ def quotients(rows: Iterator[Texts]) -> dict[str, tuple[str, float]]:
     }
 
 
+def deviations(
+    rows: list[Texts], scripts: Mapping[str, str], weights: Mapping[str, float]
+) -> Iterator[float]:
+    """How far the median ratio of each two languages is from that of the weights, as a factor."""
+    lengths = {
+        name: np.array([len(row.get(name, "")) for row in rows], np.float64) for name in scripts
+    }
+    for one, other in combinations(sorted(lengths), 2):
+        both = (lengths[one] > 0) & (lengths[other] > 0)
+        if both.sum() >= MIN_TEXTS:
+            median = np.median(np.log(lengths[other][both] / lengths[one][both]))
+            expected = np.log(weights[scripts[one]] / weights[scripts[other]])
+            yield float(np.exp(abs(median - expected)))
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path)
+    parser.add_argument("--characters", action="store_true", help="characters, not letters")
+    arguments = parser.parse_args()
+    corpora = {name: list(read(arguments.data)) for name, read in CORPORA.items()}
+    found = {
+        name: quotients(rows, characters=arguments.characters) for name, rows in corpora.items()
+    }
     by_script: dict[str, list[float]] = defaultdict(list)
-    languages: dict[str, set[str]] = defaultdict(set)
-    for name, read in CORPORA.items():
-        for language, (script, quotient) in quotients(read(parser.parse_args().data)).items():
-            by_script[script].append(quotient)
-            languages[script].add(f"{name}:{language}")
+    for script, quotient in (each for of_corpus in found.values() for each in of_corpus.values()):
+        by_script[script].append(quotient)
     latin = statistics.median(by_script["Latn"])
+    weights = {script: latin / statistics.median(each) for script, each in by_script.items()}
     print("| script | texts | least | median | greatest | weight |\n|---|---|---|---|---|---|")
-    for script, found in sorted(by_script.items()):
-        least, middle, greatest = min(found), statistics.median(found), max(found)
-        weight = f"{latin / middle:.2f}"
+    for script, each in sorted(by_script.items()):
+        least, middle, greatest = min(each), statistics.median(each), max(each)
         print(
-            f"| {script} | {len(found)} | {least:.2f} | {middle:.2f} | {greatest:.2f} | {weight} |"
+            f"| {script} | {len(each)} | {least:.2f} | {middle:.2f} | {greatest:.2f} "
+            f"| {weights[script]:.2f} |"
         )
+    if arguments.characters:
+        show_deviations(corpora, found, weights)
     return 0
+
+
+def show_deviations(
+    corpora: Mapping[str, list[Texts]],
+    found: Mapping[str, Mapping[str, tuple[str, float]]],
+    weights: Mapping[str, float],
+) -> None:
+    """Prints the share of pairs of languages that are further from expected than each factor."""
+    factors = np.array(
+        [
+            factor
+            for name, rows in corpora.items()
+            for factor in deviations(rows, {k: s for k, (s, _) in found[name].items()}, weights)
+        ]
+    )
+    print(f"\n{len(factors):,} pairs of languages; further from what is expected than")
+    for factor in FACTORS:
+        print(f"- {factor:g} times: {np.mean(factors > factor):.2%}")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from glotmill.dashboard.warnings import MIN_RATIOS, RATIO_FACTOR
 from glotmill.transforms.decide import CONTAMINATED
 
 TERMS: dict[str, str] = {
@@ -33,7 +34,8 @@ TERMS: dict[str, str] = {
     "available": "Kept documents less duplicates: what the mixture can draw from.",
     "excluded": (
         "Surviving documents kept out of training because they would leak what is held out: the "
-        "same text, a near duplicate of it, or a side of a held-out pair."
+        "same text, a near duplicate of it, or a side of a held-out pair; and pairs that no "
+        "document of several pairs holds."
     ),
     "not drawn": (
         "Surviving documents in neither split: their rate is below 1 and the draw passed them "
@@ -98,6 +100,10 @@ TERMS: dict[str, str] = {
     ),
     "length": "Characters of a document; of a tenth, of half and of nine tenths they are fewer.",
     "confidence": "The identifier's confidence; of half, and of a tenth, of the documents less.",
+    "script share": (
+        "Share of a document's letters that are of its script; of half, and of a tenth, of the "
+        "documents less."
+    ),
     "hosts": "Different hosts in the URLs of documents, and the most frequent of them.",
     "top n-grams": (
         "The most frequent runs of three words, or of six characters in scripts without spaces, "
@@ -145,11 +151,75 @@ TERMS: dict[str, str] = {
         "Pairs of the validation split in this direction; those of languages that the recipe "
         "holds out are written in both."
     ),
+    "length ratio": (
+        "Characters of the second language of the label over those of the first, whichever comes "
+        "first in the data; half of the pairs lie below. Of pairs of two languages that ingest "
+        "kept, from sketches: counts, least and greatest are exact, other ranks right within about "
+        "1.5%."
+    ),
+    "spread": (
+        "How far apart ratios are: the one that 95% of the pairs lie below over the one that 5% do."
+    ),
+    "unexpected ratio": (
+        f"The median ratio is over {RATIO_FACTOR:g} times, or under 1/{RATIO_FACTOR:g} of, "
+        "what the scripts of the languages lead to expect, as measured on four parallel corpora; "
+        f"asked of {MIN_RATIOS} pairs and more."
+    ),
     "triaged": "Documents that ingest kept or dropped, before deduplication.",
     "checksum": (
         "Of the file as stored: xxh3 is the XXH3-128 of its bytes; for remote files it is what "
         "the store reports."
     ),
+}
+
+#: Of runs of the trainer, on pages that show one.
+TRAINING_TERMS: dict[str, str] = {
+    "training loss": (
+        "Cross entropy on the batches that are learned from, in nats a token: of one step, or, of "
+        "a part, of all steps since the last validation."
+    ),
+    "validation loss": "Cross entropy on the validation split, in nats a token.",
+    "bits per byte": (
+        "Loss / ln 2 × tokens / UTF-8 bytes, so that labels compare whose text a tokenizer cuts "
+        "into pieces of unlike size; tokens per byte are those of the label in the plan."
+    ),
+    "before": "Bits per byte at the first validation, which is made before the first step.",
+    "after": "Bits per byte at the last validation so far.",
+    "change": "Bits per byte after, less those before, as a share of those before.",
+    "tokens planned": "Tokens of the label that the plan wants seen, repeats included.",
+    "tokens seen": (
+        "Tokens that were learned from, up to the last validation, over all categories of the "
+        "label: each token that is predicted counts."
+    ),
+    "seen of plan": "Tokens seen as a share of the tokens planned.",
+    "tokens available": "Tokens that could be drawn for training, each document once.",
+    "times seen": "Tokens seen over tokens available: how often the text was seen, on average.",
+    "course": (
+        "Bits per byte at each validation, as a share of those at the first; all labels on the "
+        "same scale."
+    ),
+    "forgetting": (
+        "Loss of a watched category on the validation split, less that at the first validation, "
+        "in nats a token; above 0 the model has become worse."
+    ),
+    "learning rate": "Of the optimiser at the step.",
+    "gradient norm": "Norm of the gradient before it is clipped; none where no update was made.",
+    "throughput": (
+        "Tokens a second that pass through the model, over all processes, without the time of "
+        "validation and checkpoints."
+    ),
+    "MFU": (
+        "Model FLOPs utilisation: operations that the model needs for the tokens, over what the "
+        "devices can do in the time (PaLM, arXiv 2204.02311). Only where their peak is known."
+    ),
+    "memory": "Most memory that tensors took on the device of the first process.",
+    "waiting for data": "Share of the time that training waits for its next batch.",
+    "spike": (
+        "A step whose loss leaps out of those before it; the number is that of the step, and the "
+        "documents are those of its batch."
+    ),
+    "limit": "Loss from which on a step is a spike: median and median deviation of those before.",
+    "unread lines": "Lines that are not what the trainer writes; nothing of them is on the page.",
 }
 
 #: How declared language, identified language and script relate.

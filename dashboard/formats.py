@@ -5,6 +5,8 @@ from __future__ import annotations
 _SIZES = ("B", "kB", "MB", "GB", "TB", "PB")
 _COUNTS = ("", "k", "M", "bn", "tn")
 _SMALL_PERCENT = 0.05
+# From how many seconds on a unit of time is used, and how many it has.
+_LONGER_THAN_SECONDS = ((172_800, 86_400, "days"), (3_600, 3_600, "h"), (60, 60, "min"))
 
 
 def number(value: float) -> str:
@@ -51,6 +53,18 @@ def percent(value: float) -> str:
     if value <= 0:
         return "0%"
     return "<0.1%" if value * 100 < _SMALL_PERCENT else f"{value * 100:.1f}%"
+
+
+def duration(seconds: float) -> str:
+    """A time in seconds, minutes, hours or days, three digits.
+
+    >>> duration(0.0643), duration(59), duration(400), duration(5_000), duration(3e6)
+    ('0.0643 s', '59 s', '6.67 min', '1.39 h', '34.7 days')
+    """
+    for least, length, unit in _LONGER_THAN_SECONDS:
+        if seconds >= least:
+            return f"{seconds / length:,.3g} {unit}"
+    return f"{seconds:.3g} s"
 
 
 def times(value: float) -> str:

@@ -25,6 +25,8 @@ from glotmill.dashboard.overview import Report
 from glotmill.dashboard.page_data import FATES, client_data, dumps, funnels
 from glotmill.dashboard.pairs_page import pairs_shown
 from glotmill.dashboard.policy import PLOT_STYLE, content_security_policy
+from glotmill.dashboard.training import TrainingReport
+from glotmill.dashboard.training_page import training_context, with_training
 from glotmill.dashboard.triage_page import MAX_CELLS, cells_shown
 from glotmill.dashboard.warnings import WARNINGS
 from glotmill.schemas.recipe import Recipe
@@ -39,10 +41,15 @@ SCRIPTS = (
     "client/table.js",
     "client/columns.js",
     "client/matrix.js",
+    "client/heatmap.js",
+    "client/pair_details.js",
     "client/views.js",
+    "client/pairs.js",
     "client/app.js",
 )
 STYLE = "client/style.css"
+#: Of pages that show training; the script comes before the one that starts the page.
+TRAINING_SCRIPT, TRAINING_STYLE = "client/training.js", "client/training.css"
 
 #: Rows of rejected records on the page; all of them are in `statistics/rejected.parquet`.
 MAX_REJECTED = 200
@@ -50,22 +57,25 @@ MAX_REJECTED = 200
 MAX_INPUTS = 500
 
 
-def render(report: Report, *, unfinished: str = "") -> str:
+def render(report: Report, *, unfinished: str = "", training: TrainingReport | None = None) -> str:
     """The page, the same for the same report.
 
     Args:
         report: its numbers.
         unfinished: of a run that goes on, what is still to come; it stands at the top.
+        training: what runs of the trainer tell, if the page is to show it.
     """
-    scripts = [file_text(name) for name in SCRIPTS]
-    style = file_text(STYLE)
+    shown = training is not None
+    names = [*SCRIPTS[:-1], TRAINING_SCRIPT, SCRIPTS[-1]] if shown else SCRIPTS
+    scripts = [file_text(name) for name in names]
+    style = "".join(map(file_text, (STYLE, TRAINING_STYLE) if shown else (STYLE,)))
     return (
         environment()
         .get_template("report.html")
         .render(
             report=report,
             lock=report.gathered.lock,
-            views=views_of(report),
+            views=views_of(report, training),
             unfinished=unfinished,
             recipe=recipe_yaml(report.gathered.lock.recipe),
             steps=_first_steps(report),
@@ -83,13 +93,14 @@ def render(report: Report, *, unfinished: str = "") -> str:
             # Our own files and the vendored ones, never anything of the data.
             scripts=[Markup(text) for text in scripts],
             style=Markup(style),
-            data=htmlsafe_json_dumps(client_data(report), dumps=dumps),
+            data=htmlsafe_json_dumps(_data(report, training), dumps=dumps),
+            **training_context(training),
             licences=_licences(),
         )
     )
 
 
-def views_of(report: Report) -> list[tuple[str, str, str]]:
+def views_of(report: Report, training: TrainingReport | None = None) -> list[tuple[str, str, str]]:
     """Name, title and template of each view that the run has something for."""
     views = [
         ("overview", "Overview", True),
@@ -101,10 +112,17 @@ def views_of(report: Report) -> list[tuple[str, str, str]]:
         ("duplicates", "Duplicates", True),
         ("mixture", "Mixture", True),
         ("tokenizer", "Tokenizer", report.tokens is not None),
+        ("training", "Training", training is not None),
         ("losses", "Losses", True),
         ("run", "Run", True),
     ]
     return [(name, title, f"{name}.html") for name, title, there in views if there]
+
+
+def _data(report: Report, training: TrainingReport | None) -> dict[str, Any]:
+    """What the scripts draw from."""
+    data = client_data(report)
+    return data if training is None else with_training(data, report, training)
 
 
 @functools.cache
@@ -123,6 +141,7 @@ def environment() -> jinja2.Environment:
         compact=formats.compact,
         percent=formats.percent,
         times=formats.times,
+        duration=formats.duration,
         reason_definition=reason_definition,
         reason_title=reason_title,
         verdict_title=verdict_title,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from glotmill.dashboard.amounts import UNITS, Amount
@@ -46,7 +46,7 @@ def client_data(report: Report) -> dict[str, Any]:
         "triage": triage_data(report),
         "plan": plan_columns(report.mixture),
         "tokens": token_columns(report.tokens),
-        "profiles": profile_columns(report.gathered.profiles),
+        "profiles": profile_columns(profiles_by(report.gathered.profiles, "label")),
         "tiers": _tier_names(report),
         "costs": [[step, six_digits(n)] for step, n in report.costs[-1].steps.items()]
         if report.costs
@@ -185,17 +185,27 @@ def token_columns(tokens: Tokens | None) -> Mapping[str, object] | None:
     }
 
 
+def profiles_by(profiles: Iterable[Profile], by: str) -> list[Profile]:
+    """Those of one grouping."""
+    return [profile for profile in profiles if profile.by == by]
+
+
 def profile_columns(profiles: Sequence[Profile]) -> Mapping[str, Sequence[object]]:
     """What the texts of each label are like, by column."""
     lengths = {
-        f"length_{place}": [_rounded(row.lengths[place]) for row in profiles] for place in (0, 1, 2)
+        f"length_{place}": [_rounded(row.quantiles["lengths"][place]) for row in profiles]
+        for place in (0, 1, 2)
+    }
+    shares = {
+        f"{measure}_{place}": [_six(row.quantiles[measure][place]) for row in profiles]
+        for measure in ("confidence", "script_share")
+        for place in (0, 1)
     }
     return {
-        "label": [row.label for row in profiles],
-        "name": [row.name for row in profiles],
+        "label": [row.name for row in profiles],
+        "name": [row.title for row in profiles],
         **lengths,
-        "unsure": [_six(row.confidence[0]) for row in profiles],
-        "confidence": [_six(row.confidence[1]) for row in profiles],
+        **shares,
         "hosts": [round(row.num_hosts) for row in profiles],
         "top_hosts": [[f"{value} {count:,}" for value, count in row.hosts] for row in profiles],
         "ngrams": [[value for value, _ in row.ngrams] for row in profiles],

@@ -12,8 +12,10 @@ from glotmill.dashboard.amounts import BITEXT, KEPT, TRAIN, VALIDATION, Amount, 
 from glotmill.dashboard.flow import Flow
 from glotmill.dashboard.languages import planned_by_group
 from glotmill.dashboard.names import language_name, languages_of
+from glotmill.dashboard.pair_profiles import PairProfile, Quantiles
 from glotmill.dashboard.shares import share
 from glotmill.dashboard.statistics import Gathered
+from glotmill.dashboard.warnings import Warn, warnings_of_pairs
 from glotmill.schemas.tables import MANY_LANGUAGES
 
 # Outcome and reason of what is counted by direction.
@@ -51,6 +53,7 @@ class PairRow:
         losses: pairs that ingest dropped and deduplication removed, by reason, the most first.
         train: pairs drawn for training, each counted once; `sampled` counts repeats too.
         num_documents: pseudo-documents that training sees.
+        profile: lengths and how they compare; None where ingest left no sketches of the label.
     """
 
     label: str
@@ -65,12 +68,25 @@ class PairRow:
     validation: Amount
     num_documents: int
     losses: Sequence[tuple[str, int]]
+    profile: PairProfile | None
     category: str = BITEXT
 
     @property
     def removed(self) -> int:
         """Pairs that ingest dropped or deduplication removed."""
         return self.read - self.available.documents
+
+    @property
+    def ratio(self) -> Quantiles | None:
+        """Characters of the second language over those of the first."""
+        return self.profile.measures.get("ratio") if self.profile is not None else None
+
+    @property
+    def warnings(self) -> Sequence[Warn]:
+        """What a person should look at before training on the label."""
+        if self.ratio is None:
+            return []
+        return warnings_of_pairs(self.label, self.ratio.num_pairs, self.ratio.median)
 
 
 @dataclass(frozen=True)
@@ -142,7 +158,8 @@ def parallel_text(gathered: Gathered, flow: Flow) -> ParallelText:
     num_documents: dict[str, int] = {}
     for each in by_direction:
         num_documents[each.label] = num_documents.get(each.label, 0) + each.num_documents
-    pairs = _pairs(documents, gathered.plan, num_documents)
+    profiles = {each.label: each for each in gathered.pair_profiles if each.source is None}
+    pairs = _pairs(documents, gathered.plan, num_documents, profiles)
     place = {row.label: number for number, row in enumerate(pairs)}
     by_direction.sort(key=lambda row: (place[row.label], row.direction))
     languages = {
@@ -159,7 +176,12 @@ def parallel_text(gathered: Gathered, flow: Flow) -> ParallelText:
     )
 
 
-def _pairs(documents: pa.Table, plan: pa.Table, num_documents: Mapping[str, int]) -> list[PairRow]:
+def _pairs(
+    documents: pa.Table,
+    plan: pa.Table,
+    num_documents: Mapping[str, int],
+    profiles: Mapping[str, PairProfile],
+) -> list[PairRow]:
     sums = Sums(documents, ["label"])
     planned = planned_by_group(plan)
     rows = []
@@ -183,6 +205,7 @@ def _pairs(documents: pa.Table, plan: pa.Table, num_documents: Mapping[str, int]
                 validation=sums.of(group, VALIDATION),
                 num_documents=num_documents.get(label, 0),
                 losses=_most(_reasons(sums, group)),
+                profile=profiles.get(label),
             )
         )
     return sorted(rows, key=lambda row: (-row.available.documents, -row.read, row.label))

@@ -1,76 +1,127 @@
-"""Profiles: how long the texts of a label are, how sure the identifier is, what is frequent."""
+"""Profiles: how long texts are, how sure the identifier is, what is frequent.
+
+Of each label, and of all texts of a source, a script, a domain or a category.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
 
-from glotmill.dashboard.names import language_name
+from glotmill.dashboard.names import language_name, script_name
 from glotmill.dashboard.samples import printable
+from glotmill.schemas.recipe import Source
 from glotmill.transforms.sketches import LabelSketches, Sketches
 
+#: What there are profiles of: all texts that are alike in it.
+GROUPINGS = ("label", "script", "source", "domain", "category")
 #: Ranks of the quantiles that are shown.
 RANKS = (0.1, 0.5, 0.9)
-#: Hosts and n-grams of a label.
+#: Sketches whose quantiles are shown, and how the columns of the table begin.
+MEASURES: Mapping[str, str] = {
+    "lengths": "length",
+    "confidence": "confidence",
+    "script_share": "script_share",
+}
+#: Hosts and n-grams of a profile.
 MAX_HITTERS = 5
 _MAX_CHARACTERS = 60
 
-#: One row a label; written to `statistics/profiles.parquet`.
+#: One row a profile; written to `statistics/profiles.parquet`.
 PROFILES = pa.schema(
     [
-        pa.field("label", pa.string(), nullable=False),
-        # Characters of documents that ingest kept, at the ranks 0.1, 0.5 and 0.9.
-        *(pa.field(f"length_{rank:g}", pa.float64()) for rank in RANKS),
-        # The identifier's confidence at the same ranks; null where it was not asked.
-        *(pa.field(f"confidence_{rank:g}", pa.float64()) for rank in RANKS),
+        # One of GROUPINGS, and the name: of documents whose source names no domain it is "".
+        pa.field("by", pa.string(), nullable=False),
+        pa.field("name", pa.string(), nullable=False),
+        # Of documents that ingest kept, at the ranks 0.1, 0.5 and 0.9: characters; the identifier's
+        # confidence, null where it was not asked; the share of letters of the text's script.
+        *(
+            pa.field(f"{column}_{rank:g}", pa.float64())
+            for column in MEASURES.values()
+            for rank in RANKS
+        ),
         pa.field("num_hosts", pa.float64(), nullable=False),
         pa.field("hosts", pa.list_(pa.string()), nullable=False),
         pa.field("ngrams", pa.list_(pa.string()), nullable=False),
     ]
 )
 
+Quantiles = Sequence[float | None]
+
 
 @dataclass(frozen=True)
 class Profile:
-    """What the texts of one label are like; of documents that ingest kept.
+    """What texts are like that are alike in one thing; of documents that ingest kept.
 
     Attributes:
-        lengths: characters at RANKS; None where there are no documents.
-        confidence: of the identifier at RANKS; None where it was not asked.
+        by: what they are alike in, one of GROUPINGS.
+        name: what it is in them: a label, the name of a source, ...
+        title: the name for people.
+        quantiles: by a name of MEASURES, at RANKS; None where no document has the number.
         num_hosts: different hosts of URLs, about.
         hosts: the most frequent with their counts; `ngrams` likewise, of a sample of documents.
     """
 
-    label: str
+    by: str
     name: str
-    lengths: Sequence[float | None]
-    confidence: Sequence[float | None]
+    title: str
+    quantiles: Mapping[str, Quantiles]
     num_hosts: float
     hosts: Sequence[tuple[str, int]]
     ngrams: Sequence[tuple[str, int]]
 
 
-def profiles(sketches: Sketches) -> list[Profile]:
-    """The profile of each label, sorted by label."""
-    return [_profile(label, sketches[label]) for label in sorted(sketches)]
+def profiles(by_source: Mapping[str, Sketches], sources: Iterable[Source]) -> list[Profile]:
+    """All profiles, in the order of GROUPINGS and by name.
+
+    Args:
+        by_source: sketches of the documents of each source.
+        sources: of the recipe.
+    """
+    grouped = _grouped(by_source, {source.name: source for source in sources})
+    return [
+        _profile(by, name, grouped[by][name]) for by in GROUPINGS for name in sorted(grouped[by])
+    ]
 
 
-def _profile(label: str, sketches: LabelSketches) -> Profile:
+def _grouped(
+    by_source: Mapping[str, Sketches], sources: Mapping[str, Source]
+) -> Mapping[str, Sketches]:
+    """Merged sketches by grouping and name; each is merged from the next finer ones."""
+    grouped: dict[str, Sketches] = {by: {} for by in GROUPINGS}
+    for source, sketches in by_source.items():
+        for label, each in sketches.items():
+            _add(grouped["label"], label, each)
+            _add(grouped["source"], source, each)
+    for label, each in grouped["label"].items():
+        _add(grouped["script"], label.rpartition("_")[2], each)
+    for source, each in grouped["source"].items():
+        _add(grouped["domain"], sources[source].domain or "", each)
+        _add(grouped["category"], sources[source].category, each)
+    return grouped
+
+
+def _add(merged: Sketches, name: str, sketches: LabelSketches) -> None:
+    merged.setdefault(name, LabelSketches()).merge(sketches)
+
+
+def _profile(by: str, name: str, sketches: LabelSketches) -> Profile:
+    titles = {"label": language_name, "script": script_name}
     return Profile(
-        label=label,
-        name=language_name(label),
-        lengths=_quantiles(sketches, "lengths"),
-        confidence=_quantiles(sketches, "confidence"),
+        by=by,
+        name=name,
+        title=titles.get(by, str)(name),
+        quantiles={measure: _quantiles(sketches, measure) for measure in MEASURES},
         num_hosts=sketches.num_distinct("hosts"),
         hosts=_readable(sketches.most_frequent("hosts", MAX_HITTERS)),
         ngrams=_readable(sketches.most_frequent("ngrams", MAX_HITTERS)),
     )
 
 
-def _quantiles(sketches: LabelSketches, name: str) -> list[float | None]:
+def _quantiles(sketches: LabelSketches, name: str) -> Quantiles:
     return [None if math.isnan(v) else v for v in sketches.quantiles(name, RANKS)]
 
 
@@ -82,9 +133,9 @@ def profiles_table(rows: Sequence[Profile]) -> pa.Table:
     """The profiles in the schema PROFILES."""
     found = [
         {
-            "label": row.label,
-            **{f"length_{r:g}": v for r, v in zip(RANKS, row.lengths, strict=True)},
-            **{f"confidence_{r:g}": v for r, v in zip(RANKS, row.confidence, strict=True)},
+            "by": row.by,
+            "name": row.name,
+            **dict(_columns(row)),
             "num_hosts": row.num_hosts,
             "hosts": [value for value, _ in row.hosts],
             "ngrams": [value for value, _ in row.ngrams],
@@ -92,3 +143,9 @@ def profiles_table(rows: Sequence[Profile]) -> pa.Table:
         for row in rows
     ]
     return pa.Table.from_pylist(found, schema=PROFILES)
+
+
+def _columns(row: Profile) -> Iterator[tuple[str, float | None]]:
+    for measure, column in MEASURES.items():
+        for rank, value in zip(RANKS, row.quantiles[measure], strict=True):
+            yield f"{column}_{rank:g}", value

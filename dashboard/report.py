@@ -4,19 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+import pyarrow as pa
+
 from glotmill.dashboard.diff import Difference, difference
 from glotmill.dashboard.exports import languages_table, metrics, mixture_table
 from glotmill.dashboard.overview import Report, make_report, summary
 from glotmill.dashboard.page import render
+from glotmill.dashboard.pair_profiles import pair_profiles_table
 from glotmill.dashboard.pairs import pairs_table
-from glotmill.dashboard.profiles import Profile, profiles_table
+from glotmill.dashboard.profiles import profiles_table
 from glotmill.dashboard.statistics import gather
+from glotmill.dashboard.training import training_report
+from glotmill.dashboard.training_tables import training_tables
 from glotmill.dashboard.triage import triage_table
 from glotmill.schemas.manifest import FileEntry
 from glotmill.transforms import storage
 from glotmill.transforms.tables import write_table
 
 PAGE = "report.html"
+#: The page with training: beside the other, whose bytes the corpus's manifests promise.
+TRAINING_PAGE = "report-training.html"
 FOLDER = "statistics"
 
 
@@ -41,10 +48,36 @@ def build_report(root: str) -> list[FileEntry]:
         write_table(root, f"{FOLDER}/languages.parquet", languages_table(report)),
         write_table(root, f"{FOLDER}/mixture.parquet", mixture_table(report.mixture)),
         *_pairs(root, report),
-        *_profiles(root, gathered.profiles),
+        *_profiles(root, "profiles", profiles_table(gathered.profiles)),
+        *_profiles(root, "pair_profiles", pair_profiles_table(gathered.pair_profiles)),
         _write(root, f"{FOLDER}/summary.json", summary(report)),
         _write(root, f"{FOLDER}/metrics.prom", metrics(report)),
         _write(root, PAGE, render(report).encode()),
+    ]
+
+
+def build_training_report(root: str, runs: Sequence[str]) -> list[FileEntry]:
+    """Writes the report of a finished output directory with what was trained on it.
+
+    Args:
+        root: the output directory.
+        runs: `out` of each run of the trainer; they may go on.
+
+    Returns:
+        The files written, the page last; none of them is in a manifest.
+
+    Raises:
+        IncompleteRun: a stage is missing, or the lock is of another run.
+        TrainingRunError: a folder is no run, or one of another corpus.
+    """
+    report = make_report(gather(root))
+    training = training_report(report, runs)
+    return [
+        *(
+            write_table(root, f"{FOLDER}/{name}.parquet", table)
+            for name, table in training_tables(training).items()
+        ),
+        _write(root, TRAINING_PAGE, render(report, training=training).encode()),
     ]
 
 
@@ -81,11 +114,9 @@ def _pairs(root: str, report: Report) -> list[FileEntry]:
     return [write_table(root, f"{FOLDER}/pairs.parquet", table)]
 
 
-def _profiles(root: str, profiles: Sequence[Profile]) -> list[FileEntry]:
-    """The table of profiles, where ingest left sketches."""
-    if not profiles:
-        return []
-    return [write_table(root, f"{FOLDER}/profiles.parquet", profiles_table(profiles))]
+def _profiles(root: str, name: str, table: pa.Table) -> list[FileEntry]:
+    """A table of profiles, where ingest left sketches."""
+    return [write_table(root, f"{FOLDER}/{name}.parquet", table)] if table.num_rows else []
 
 
 def _write(root: str, path: str, content: bytes) -> FileEntry:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -11,6 +11,7 @@ from glotmill.dashboard.amounts import kind_of
 from glotmill.dashboard.costs import StageTime, stage_times, unit_records
 from glotmill.dashboard.duplicates import Duplicates, duplicates
 from glotmill.dashboard.examples import Dropped, dropped_examples, rejected_groups
+from glotmill.dashboard.pair_profiles import PairProfile, pair_profiles
 from glotmill.dashboard.profiles import Profile, profiles
 from glotmill.dashboard.triage import Cell, triage, with_samples
 from glotmill.schemas.lock import Lock, parse_lock
@@ -20,7 +21,7 @@ from glotmill.transforms import storage
 from glotmill.transforms.directions import FOLDER as DIRECTIONS_FOLDER
 from glotmill.transforms.directions import merge_directions
 from glotmill.transforms.plan import PLAN_PATH
-from glotmill.transforms.sketches import merge_sketches
+from glotmill.transforms.sketches import Sketches, merge_table
 from glotmill.transforms.statistics import merge
 from glotmill.transforms.tables import read_table
 from glotmill.transforms.unit_index import read_manifest
@@ -70,7 +71,8 @@ class Gathered:
         cells: declared × identified × script by source, the worst first.
         rows: rows of the files under `ingest/`, by table and source, as the manifest lists them.
         duplicates: of the kinds that the recipe has, `documents` and `pairs`.
-        profiles: of the labels' texts; empty where ingest left no sketches.
+        profiles: of the texts of each label, source, ...; empty where ingest left no sketches.
+        pair_profiles: of pairs by source and label, and by label alone; likewise.
         records: of the units that ingest finished.
         times: of the stages, where somebody took them.
     """
@@ -91,6 +93,7 @@ class Gathered:
     rows: Mapping[tuple[str, str], int]
     duplicates: Mapping[str, Duplicates]
     profiles: Sequence[Profile]
+    pair_profiles: Sequence[PairProfile]
     records: Sequence[UnitRecord]
     times: Sequence[StageTime]
 
@@ -114,6 +117,7 @@ def gather(root: str, finished: Collection[str] | None = None) -> Gathered:
     statistics = merge(table for of_stage in parts.values() for table in of_stage.values())
     ingest, mix = manifests["ingest"], manifests["mix"]
     planned = not goes_on or bool(mix.files)
+    of_documents, of_pairs = _profiles(root, ingest, lock)
     return Gathered(
         lock=lock,
         root=root,
@@ -130,7 +134,8 @@ def gather(root: str, finished: Collection[str] | None = None) -> Gathered:
         cells=with_samples(triage(statistics), root, ingest, parts["ingest"]),
         rows=rows_by_source(ingest, lock),
         duplicates=_duplicates(root, manifests["deduplicate"], lock),
-        profiles=_profiles(_paths(root, ingest, SKETCHES_FOLDER)),
+        profiles=of_documents,
+        pair_profiles=of_pairs,
         records=records,
         times=stage_times(root),
     )
@@ -164,8 +169,19 @@ def _paths(root: str, manifest: Manifest, folder: str) -> list[str]:
     return [f"{root}/{entry.path}" for entry in manifest.under(folder)]
 
 
-def _profiles(paths: Sequence[str]) -> list[Profile]:
-    return profiles(merge_sketches(read_table(path) for path in paths)) if paths else []
+def _profiles(root: str, ingest: Manifest, lock: Lock) -> tuple[list[Profile], list[PairProfile]]:
+    """Of documents, and of pairs by source and label, and by label alone."""
+    sources = {unit.key: unit.source for unit in lock.units}
+    parallel = {source.name for source in lock.recipe.sources if source.is_bitext}
+    of_documents: dict[str, Sketches] = {}
+    of_pairs: dict[str | None, Sketches] = {None: {}}
+    for name, table in tables_of(root, ingest, SKETCHES_FOLDER):
+        if sources[name] not in parallel:
+            merge_table(of_documents.setdefault(sources[name], {}), table)
+            continue
+        for source in (sources[name], None):
+            merge_table(of_pairs.setdefault(source, {}), table)
+    return profiles(of_documents, lock.recipe.sources), pair_profiles(of_pairs.items())
 
 
 def _if_listed(root: str, manifest: Manifest | None, path: str) -> pa.Table | None:
@@ -199,10 +215,14 @@ def parts_of(root: str, manifest: Manifest) -> dict[str, pa.Table]:
         root: the output directory.
         manifest: of the stage.
     """
-    entries = manifest.under(f"{manifest.stage}/statistics")
-    names = [entry.path.rpartition("/")[2].removesuffix(".parquet") for entry in entries]
-    tables = (read_table(f"{root}/{entry.path}") for entry in entries)
-    return dict(zip(names, tables, strict=True))
+    return dict(tables_of(root, manifest, f"{manifest.stage}/statistics"))
+
+
+def tables_of(root: str, manifest: Manifest, folder: str) -> Iterator[tuple[str, pa.Table]]:
+    """The tables of a folder that a manifest lists, by the names of their files."""
+    for entry in manifest.under(folder):
+        name = entry.path.rpartition("/")[2].removesuffix(".parquet")
+        yield name, read_table(f"{root}/{entry.path}")
 
 
 def read_lock(root: str) -> Lock:

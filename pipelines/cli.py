@@ -103,11 +103,24 @@ def plan(
     counts: Annotated[
         str | None, typer.Option(help="A table of counts to plan from, CSV or Parquet.")
     ] = None,
+    sample: Annotated[
+        str | None,
+        typer.Option(help="How much text of the inputs to read.", show_default="64MB"),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes, slots and machines to tell hours for.")
+    ] = None,
+    core_hour: Annotated[
+        float | None, typer.Option(min=0, help="Price of an hour of one core, here and on Flink.")
+    ] = None,
 ) -> None:
-    """Show what a recipe would draw of each label, and what cannot be had."""
-    from glotmill.pipelines.plan import plan_command
+    """Show what a recipe would draw, write and cost, and what cannot be had."""
+    from glotmill.pipelines.planning.command import PlanOptions, plan_command
 
-    plan_command(_out, _load(recipe), out, counts)
+    options = PlanOptions(
+        out=out, counts=counts, sample=sample, workers=workers, core_hour=core_hour
+    )
+    plan_command(_out, _load(recipe), options)
     _out.print(f"next: glotmill run {recipe}", markup=False, emoji=False)
 
 
@@ -182,11 +195,15 @@ def run(
 def report(
     out: Annotated[str, typer.Argument(help="Output directory of a run.", show_default=False)],
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Make the page anew.")] = False,
+    training: Annotated[
+        list[str] | None,
+        typer.Option(help="Show what was trained on it: a train.yaml, or the folder of a run."),
+    ] = None,
 ) -> None:
     """Open the report of a finished run."""
     from glotmill.pipelines.report import find_report
 
-    page = find_report(out.rstrip("/"), rebuild=rebuild)
+    page = find_report(out.rstrip("/"), rebuild=rebuild, training=training or ())
     _out.print(str(page))
     if sys.stdout.isatty():
         webbrowser.open(page.absolute().as_uri())

@@ -6,11 +6,12 @@ import json
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
+
+from typing_extensions import Self
 
 from glotmill import dashboard
 from glotmill.dashboard.costs import TIMES_PATH
@@ -90,7 +91,7 @@ class _Seen:
     over: bool
 
 
-class LiveView:
+class LiveView(ExitStack):
     """Serves the growing report on the loopback address; used as a context manager.
 
     `/` is a page that follows the run, `/report.html` its report so far, `/metrics` the same for
@@ -105,6 +106,7 @@ class LiveView:
             progress: that the run tells.
             port: to listen on; 0 takes a free one.
         """
+        super().__init__()
         self._root = root
         self._progress = progress
         self._lock = threading.Lock()
@@ -127,21 +129,16 @@ class LiveView:
         """Where a browser finds it."""
         return f"http://{_HOST}:{self._server.server_address[1]}/"
 
-    def __enter__(self) -> LiveView:
+    def __enter__(self) -> Self:
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        for each in (self._server.server_close, self._server.shutdown, self._wait_for_browser):
+            self.callback(each)  # the last is called first
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def _wait_for_browser(self) -> None:
         watched = time.monotonic() - self._asked_at < _LAST_SECONDS
         if watched and "report" in self._progress.done:
             self._given.wait(_LAST_SECONDS)
-        self._server.shutdown()
-        self._server.server_close()
 
     def _state(self) -> bytes:
         self._asked_at = time.monotonic()

@@ -21,7 +21,7 @@ from glotmill.transforms.drawables import path_of
 from glotmill.transforms.draws import DRAWS
 from glotmill.transforms.leaks import read_excluded
 from glotmill.transforms.pseudo_documents import COLUMNS as PAIR_COLUMNS
-from glotmill.transforms.pseudo_documents import PseudoDocuments
+from glotmill.transforms.pseudo_documents import MIN_PAIRS, PseudoDocuments
 from glotmill.transforms.shards import shard_name, shard_path
 from glotmill.transforms.split import read_splitter
 from glotmill.transforms.tables import read_batches
@@ -123,11 +123,14 @@ def _end(run: Run, unit: IndexedUnit, drawables: tuple[Drawable, ...]) -> dict[s
     if unit.category in run.lock.recipe.mix.exclude:
         return {"outcome": "left_out", "reason": "category", "detail": _left_out(unit.category)}
     if not drawables:
-        return {"outcome": "left_out", "reason": "min_pairs", "detail": _TOO_FEW}
+        return {"outcome": "left_out", "reason": MIN_PAIRS, "detail": _IN_NONE}
     return {"outcome": _outcome(run, drawables), "drawables": drawables}
 
 
-_TOO_FEW = "too few pairs for a document (bitext.min_pairs)"
+_IN_NONE = (
+    "in no document: too few pairs (bitext.min_pairs), or no direction to write them in "
+    "(bitext.directions, bitext.held_out)"
+)
 
 
 def _left_out(category: str) -> str:

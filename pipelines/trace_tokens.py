@@ -64,6 +64,8 @@ def trace_tokens(run: Run, asked: str, limit: int) -> Trace:
 
 
 def _opened(run: Run, dataset: TrainingDataset) -> IndexedDataset:
+    if dataset.prefix is None:
+        raise UserError(f"{run.root} has no .bin files: see 'output.tokens.formats'")
     try:
         return IndexedDataset(f"{run.root}/{dataset.prefix}")
     except IndexedDatasetError as error:
@@ -85,7 +87,7 @@ def _spans(
         behind = min(end - head, int(tokens.sizes[number]))
         row = about[table, number]
         yield Span(
-            file=dataset.prefix,
+            file=dataset.prefix or dataset.name,
             place=number,
             position=head + first,
             first=first,

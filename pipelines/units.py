@@ -34,10 +34,10 @@ from glotmill.transforms.readers import probe, split_file
 from glotmill.transforms.readers.errors import MissingColumn, ProbeError, WrongColumnType
 
 #: Raised by one whenever ingest gives other output for the same recipe and input.
-INGEST_VERSION = 4
+INGEST_VERSION = 5
 
 #: The same for parallel text.
-PAIRS_VERSION = 1
+PAIRS_VERSION = 2
 
 #: The same where text of evaluation sets is looked for.
 DECONTAMINATE_VERSION = 1
@@ -115,7 +115,7 @@ def check_inputs(
     problems = []
     for index, (source, files) in enumerate(found):
         tried: list[str] = []
-        for group in _together(source, files)[:_NUM_PROBED]:
+        for group in read_together(source, files)[:_NUM_PROBED]:
             problem = _problem(loaded, index, source, group)
             if problem is None:
                 break
@@ -126,8 +126,10 @@ def check_inputs(
         raise UserError("\n".join(problems))
 
 
-def _together(source: Source, files: Sequence[storage.InputFile]) -> list[list[storage.InputFile]]:
-    """The files of a source that are read together."""
+def read_together(
+    source: Source, files: Sequence[storage.InputFile]
+) -> list[list[storage.InputFile]]:
+    """The files of a source, those that are read together as one group."""
     if not source.is_bitext:
         return [[file] for file in files]
     by_format: dict[InputFormat, list[storage.InputFile]] = {}
@@ -209,7 +211,7 @@ def lock_recipe(
                 )
                 for file in group
             ]
-            for group in _together(source, files)
+            for group in read_together(source, files)
         ]
         inputs += (each for group in of_source for each in group)
         units += _units(recipe, source, of_source, part)

@@ -67,8 +67,10 @@ def token_dtype(vocab_size: int) -> np.dtype[Any]:
     return np.dtype("<u2" if vocab_size < _FIRST_WIDE_VOCABULARY else "<i4")
 
 
-def pack_header(dtype: npt.DTypeLike, num_documents: int) -> bytes:
-    """The first bytes of an `.idx` of documents of one sequence each.
+def pack_header(
+    dtype: npt.DTypeLike, num_documents: int, num_sequences: int | None = None
+) -> bytes:
+    """The first bytes of an `.idx`; of documents of one sequence each, if nothing else is said.
 
     Raises:
         IndexedDatasetError: the type is neither uint16 nor int32.
@@ -79,7 +81,8 @@ def pack_header(dtype: npt.DTypeLike, num_documents: int) -> bytes:
     code = _CODES.get(np.dtype(dtype))
     if code is None:
         raise IndexedDatasetError(f"tokens are uint16 or int32, not {np.dtype(dtype)}")
-    return _HEADER.pack(_MAGIC, _VERSION, code, num_documents, num_documents + 1)
+    count = num_documents if num_sequences is None else num_sequences
+    return _HEADER.pack(_MAGIC, _VERSION, code, count, num_documents + 1)
 
 
 def parse_header(content: bytes, path: str) -> Header:

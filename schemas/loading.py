@@ -29,7 +29,7 @@ class RecipeError(Exception):
 
 
 @dataclass
-class _Document:
+class Document:
     """A YAML tree with the position of each of its nodes."""
 
     data: dict[str, Any]
@@ -85,7 +85,7 @@ def load_recipe(path: str | os.PathLike[str], read: Read = read_file) -> LoadedR
     return LoadedRecipe(recipe, name, document.positions)
 
 
-def _load(name: str, read: Read, seen: tuple[str, ...]) -> _Document:
+def _load(name: str, read: Read, seen: tuple[str, ...]) -> Document:
     document = _parse(name, read)
     base_name = document.data.pop("extends", None)
     if base_name is None:
@@ -119,7 +119,7 @@ def _identity(path: str) -> str:
     return f"{kind}://{os.path.normpath(rest)}"
 
 
-def _parse(name: str, read: Read) -> _Document:
+def _parse(name: str, read: Read) -> Document:
     try:
         text = read(name).decode("utf-8-sig")
     except OSError as error:
@@ -133,8 +133,8 @@ def _parse(name: str, read: Read) -> _Document:
     if not isinstance(tree, CommentedMap):
         message = "a recipe is a map of keys such as 'name:' and 'sources:'"
         raise RecipeError([Problem(Position(name), message)])
-    document = _Document({})
-    document.data = _plain(tree, name, (), document)
+    document = Document({})
+    document.data = plain(tree, name, (), document)
     return document
 
 
@@ -155,8 +155,12 @@ def _syntax_problem(name: str, error: YAMLError) -> Problem:
     return Problem(Position(name), f"not valid YAML: {error}")
 
 
-def _plain(node: Any, name: str, location: Location, document: _Document) -> Any:
-    """The node as plain Python, its positions and problems noted in `document`."""
+def plain(node: Any, name: str, location: Location, document: Document) -> Any:
+    """The node as plain Python, its positions and problems noted in `document`.
+
+    Of strings `${NAME}` is replaced by the environment variable; the paths of a recipe become
+    absolute.
+    """
     if isinstance(node, CommentedMap):
         return {str(key): _child(node, key, name, (*location, str(key)), document) for key in node}
     if isinstance(node, CommentedSeq):
@@ -169,13 +173,13 @@ def _plain(node: Any, name: str, location: Location, document: _Document) -> Any
 
 
 def _child(
-    node: CommentedMap | CommentedSeq, key: Any, name: str, location: Location, document: _Document
+    node: CommentedMap | CommentedSeq, key: Any, name: str, location: Location, document: Document
 ) -> Any:
     # A key that a merge (`<<: *base`) brought has no place of its own: the map's stands for it.
     start = (node.lc.line, node.lc.col)
     line, column = (node.lc.data or {}).get(key, start)[:2]
     document.positions[location] = Position(name, line + 1, column + 1)
-    return _plain(node[key], name, location, document)
+    return plain(node[key], name, location, document)
 
 
 def _number(node: Any) -> Any:
@@ -185,7 +189,7 @@ def _number(node: Any) -> Any:
     return node
 
 
-def _string(text: str, name: str, location: Location, document: _Document) -> str:
+def _string(text: str, name: str, location: Location, document: Document) -> str:
     def value(match: re.Match[str]) -> str:
         variable = match[1]
         if variable not in os.environ:
@@ -220,7 +224,7 @@ def _from_folder(text: str, name: str) -> str:
     return os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(name)), text))
 
 
-def _merged(base: _Document, child: _Document) -> _Document:
+def _merged(base: Document, child: Document) -> Document:
     """The child over the base: maps merge, everything else is replaced."""
     positions = dict(base.positions)
 
@@ -236,4 +240,4 @@ def _merged(base: _Document, child: _Document) -> _Document:
 
     data = merge(base.data, child.data, ())
     positions.update(child.positions)
-    return _Document(data, positions, base.problems + child.problems)
+    return Document(data, positions, base.problems + child.problems)

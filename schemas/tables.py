@@ -230,7 +230,8 @@ AVAILABLE = pa.schema(
         pa.field("label", pa.string(), nullable=False),
         # "" where the source names none.
         pa.field("domain", pa.string(), nullable=False),
-        # train | validation | excluded: from training, as it would leak what is held out.
+        # train | validation | excluded: from training, as it would leak what is held out, or
+        # as no pseudo-document holds it.
         pa.field("split", pa.string(), nullable=False),
         # Pairs that are written a second way round.
         pa.field("again", pa.bool_(), nullable=False),
@@ -439,8 +440,11 @@ PACKED = pa.schema(
         pa.field("input_ids", pa.list_(pa.int32()), nullable=False),
         # Tokens of each piece, in order; they add up to the sequence.
         pa.field("document_lengths", pa.list_(pa.int32()), nullable=False),
+        # Of the document of each piece.
         pa.field("labels", pa.list_(pa.string()), nullable=False),
-        # Content hash of the document of each piece.
+        pa.field("categories", pa.list_(pa.string()), nullable=False),
+        pa.field("sources", pa.list_(pa.string()), nullable=False),
+        # Its content hash.
         pa.field("documents", pa.list_(pa.binary()), nullable=False),
     ]
 )

@@ -53,7 +53,7 @@ class TokenizerFile(Model):
 
 
 class TrainingDataset(Model):
-    """One `.bin` and `.idx`."""
+    """One `.bin` and `.idx`, or the rows of token lists that would be in them."""
 
     name: str
     """Unlike that of any other dataset."""
@@ -63,10 +63,10 @@ class TrainingDataset(Model):
     """The recipe's category of all its documents."""
     tier: str | None = None
     """Their tier, where there is a dataset for each tier."""
-    prefix: str
-    """Path of both files without `.bin` and `.idx`."""
-    documents: str
-    """Table of its documents, in the order of the `.idx`."""
+    prefix: str | None = None
+    """Path of both files without `.bin` and `.idx`; absent where the mix wrote lists alone."""
+    documents: str | None = None
+    """Table of its documents, in the order of the `.idx`; there where `prefix` is."""
     num_documents: int = Field(ge=1)
     """Documents in the files."""
     num_tokens: int = Field(ge=1)
@@ -124,6 +124,13 @@ class Training(Model):
     def of_split(self, split: Literal["train", "validation"]) -> list[TrainingDataset]:
         """The datasets of a split, in order."""
         return [dataset for dataset in self.datasets if dataset.split == split]
+
+    def planned_tokens(self) -> dict[str, int]:
+        """Tokens that the plan wants seen of each label, over all its categories."""
+        wanted = dict.fromkeys((each.label for each in self.labels), 0)
+        for each in self.labels:
+            wanted[each.label] += each.num_tokens
+        return wanted
 
     @field_validator("datasets")
     @classmethod

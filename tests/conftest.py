@@ -3,10 +3,12 @@
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from importlib import resources
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,7 @@ settings.register_profile("glotmill", deadline=None)
 settings.load_profile("glotmill")
 
 GLOTMILL = Path(sys.executable).parent / "glotmill"
+CLUSTER = Path(__file__).parents[1] / "deploy" / "flink" / "cluster.py"
 
 
 @pytest.fixture(scope="session")
@@ -35,6 +38,37 @@ def data_folder() -> Path:
     if not folder:
         pytest.skip("GLOTMILL_DATA is not set: it names the folder of the larger data set")
     return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def save_tokenizer() -> Callable[..., None]:
+    """Writes a tokenizer.json of one token a byte, whose ids run the other way if asked to."""
+    library = pytest.importorskip("tokenizers", reason="the extra tokens is not installed")
+
+    def save(path: Path, backwards: bool = False) -> None:
+        bytes_ = library.pre_tokenizers.ByteLevel(add_prefix_space=False)
+        alphabet = sorted(bytes_.alphabet(), reverse=backwards)
+        model = library.models.BPE({char: i for i, char in enumerate(alphabet)}, [])
+        tokenizer = library.Tokenizer(model)
+        tokenizer.pre_tokenizer, tokenizer.decoder = bytes_, library.decoders.ByteLevel()
+        tokenizer.save(str(path))
+
+    return save
+
+
+@pytest.fixture(scope="session")
+def prism(request: pytest.FixtureRequest) -> Path:
+    """Beam's engine in one binary: GLOTMILL_PRISM names it, or it is built where there is Go."""
+    if given := os.environ.get("GLOTMILL_PRISM"):
+        return Path(given)
+    if shutil.which("go") is None:
+        pytest.skip("neither GLOTMILL_PRISM names a prism nor is there a go to build it with")
+    cache = request.config.cache.mkdir(f"prism-v{version('apache-beam')}")
+    command = [sys.executable, CLUSTER, "prism", "--cache", cache]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        pytest.skip(f"Prism cannot be built: {done.stderr.strip()}")
+    return Path(done.stdout.splitlines()[-1])
 
 
 @pytest.fixture

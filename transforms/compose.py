@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from glotmill.schemas import recipe
+from glotmill.schemas.manifest import FileEntry
 from glotmill.schemas.tables import AVAILABLE, COUNTS, DRAWABLE_SIZES, DRAWABLES
 from glotmill.transforms.drawables import Drawables, path_of
 from glotmill.transforms.draws import sample_draw
@@ -68,9 +70,13 @@ class ComposeUnits:
         unit = self._drawables.unit(ordinal)
         sample = SideSample(self._tokenizer) if self._tokenizer else None
         sums = Sums(unit)
+        lost: dict[str, npt.NDArray[np.int64]] = {}
         with TableWriter(self._root, path_of(unit), self._schema) as writer:
             for batch in self._drawables.batches(
-                unit, text=self._tokenizer is not None, watch=sample.look if sample else None
+                unit,
+                text=self._tokenizer is not None,
+                watch=sample.look if sample else None,
+                lost=lost,
             ):
                 rows = self._row_batch(batch)
                 sums.add(rows)
@@ -84,7 +90,16 @@ class ComposeUnits:
         for name, table in parts.items():
             path = f"{PARTS_FOLDER}/{name}-{unit.key}.parquet"
             entries.append(write_table(self._root, path, table))
+        if lost:
+            entries.append(self._write_lost(unit, lost))
         return write_record(self._root, FOLDER, unit.key, entries)
+
+    def _write_lost(self, unit: IndexedUnit, lost: dict[str, npt.NDArray[np.int64]]) -> FileEntry:
+        """Counts the pairs that no document holds."""
+        reasons = pa.array(np.repeat(list(lost), [len(rows) for rows in lost.values()]))
+        rows = np.concatenate(list(lost.values()))
+        statistics = self._drawables.excluded(unit, rows, reasons)
+        return write_table(self._root, f"{FOLDER}/statistics/lost-{unit.key}.parquet", statistics)
 
     def _row_batch(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """The rows of drawables, tokenized where a tokenizer is named."""

@@ -53,6 +53,8 @@ _DESCRIPTIONS = {
     "input_ids": "Tokens.",
     "document_lengths": "Tokens of each piece of a document, in order.",
     "labels": "Label of each piece.",
+    "categories": "Category of the document of each piece.",
+    "sources": "Source of the document of each piece.",
     "documents": "Content hash of the document of each piece.",
 }
 

@@ -260,7 +260,7 @@ def _values(facts: Facts) -> dict[str, Any]:
         "near": recipe.deduplicate.near,
         "identified": recipe.identify.enabled,
         "configs": [each["config_name"] for each in configs(facts.files)],
-        "commands": COMMANDS if facts.training else {},
+        "commands": COMMANDS if facts.training and facts.training.datasets[0].prefix else {},
     }
 
 

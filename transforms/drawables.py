@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from glotmill.schemas.bitext import Bitext
 from glotmill.schemas.tables import CORPUS, COUNTS, DRAWABLES
-from glotmill.transforms.leaks import excluded_rows
+from glotmill.transforms.leaks import excluded_rows, excluded_statistics
 from glotmill.transforms.pseudo_documents import COLUMNS as PAIR_COLUMNS
 from glotmill.transforms.pseudo_documents import PseudoDocuments
 from glotmill.transforms.split import Splitter
@@ -60,8 +60,19 @@ class Drawables:
         """What is known of a unit."""
         return self._index.units[ordinal]
 
+    def excluded(
+        self, unit: IndexedUnit, rows: npt.NDArray[np.int64], reasons: pa.Array
+    ) -> pa.Table:
+        """Statistics of rows of a unit that are left out, in the schema STATISTICS."""
+        return excluded_statistics(self._index, unit, rows, reasons)
+
     def batches(
-        self, unit: IndexedUnit, *, text: bool, watch: Watcher | None = None
+        self,
+        unit: IndexedUnit,
+        *,
+        text: bool,
+        watch: Watcher | None = None,
+        lost: dict[str, npt.NDArray[np.int64]] | None = None,
     ) -> Iterator[pa.RecordBatch]:
         """What may be drawn of a unit.
 
@@ -69,6 +80,7 @@ class Drawables:
             unit: of the index.
             text: whether the text, and all else that shards hold, is wanted.
             watch: is shown the pairs, where the unit holds parallel text.
+            lost: takes the rows of the pairs that no document holds, by reason.
 
         Yields:
             Batches of the columns WHOLE, or without text of the label, the content hash, the
@@ -76,29 +88,46 @@ class Drawables:
         """
         columns = WHOLE if text else _COUNTED
         if unit.category == "bitext":
-            rows = self._rows(unit, list(PAIR_COLUMNS), watch)
-            split = partial(self._splitter.held_out, unit.category)
-            for batch in self._pairs.batches(rows, split, render=text):
+            for batch in self._of_pairs(unit, text, watch, {} if lost is None else lost):
                 yield batch.select([*columns, *ABOUT])
             return
         read = [name for name in columns if name != "cluster_size"]
-        for batch, sizes in self._rows(unit, read, None):
+        for batch, sizes, _ in self._rows(unit, read, None):
             held_out = self._splitter.held_out(unit.category, batch)
             yield _described(batch, sizes, held_out, columns)
 
+    def _of_pairs(
+        self,
+        unit: IndexedUnit,
+        text: bool,
+        watch: Watcher | None,
+        lost: dict[str, npt.NDArray[np.int64]],
+    ) -> Iterator[pa.RecordBatch]:
+        given: list[npt.NDArray[np.int64]] = []
+
+        def pairs() -> Iterator[tuple[pa.RecordBatch, npt.NDArray[np.int64]]]:
+            for batch, sizes, rows in self._rows(unit, list(PAIR_COLUMNS), watch):
+                given.append(rows)
+                yield batch, sizes
+
+        split = partial(self._splitter.held_out, unit.category)
+        numbers: dict[str, list[int]] = {}
+        yield from self._pairs.batches(pairs(), split, render=text, lost=numbers)
+        lost |= {reason: np.concatenate(given)[each] for reason, each in numbers.items()}
+
     def _rows(
         self, unit: IndexedUnit, columns: list[str], watch: Watcher | None
-    ) -> Iterator[tuple[pa.RecordBatch, npt.NDArray[np.int64]]]:
-        """Surviving rows, less those that would tell of the validation split."""
+    ) -> Iterator[tuple[pa.RecordBatch, npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
+        """Surviving rows and their numbers, less those that would tell of the validation split."""
         excluded = excluded_rows(self._root, unit)
         for batch, sizes, rows in self._index.surviving_rows(unit, columns):
             if watch is not None:
                 watch(batch)
             stays = ~np.isin(rows, excluded)
             if not stays.all():
-                batch, sizes = batch.filter(pa.array(stays)), sizes[stays]
+                batch, sizes, rows = batch.filter(pa.array(stays)), sizes[stays], rows[stays]
             if batch.num_rows:
-                yield batch, sizes
+                yield batch, sizes, rows
 
 
 def _described(

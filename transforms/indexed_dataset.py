@@ -7,14 +7,15 @@ copying bytes; what a writer keeps in memory is four bytes a document of its run
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+from typing_extensions import Self
 
 from glotmill.schemas.indexed_dataset import (
     HEADER_BYTES,
@@ -36,7 +37,7 @@ _INDEX_ROWS = 2**20
 _Sizes = Callable[[], Iterable[npt.NDArray[np.int32]]]
 
 
-class IndexedDatasetWriter:
+class IndexedDatasetWriter(ExitStack):
     """Writes documents to a `.bin` as they come, and the `.idx` once all have come.
 
     Used as a context manager. The `.idx` gets its name last: where it is, both are complete. A
@@ -52,6 +53,7 @@ class IndexedDatasetWriter:
             prefix: of both files, relative to it, without `.bin` and `.idx`.
             dtype: uint16 or int32, as `token_dtype` gives it.
         """
+        super().__init__()
         self.prefix, self.dtype = prefix, np.dtype(dtype)
         self.num_documents = self.num_tokens = 0
         self._root = root
@@ -104,24 +106,19 @@ class IndexedDatasetWriter:
             message = f"sizes add up to {total:,}, but there are {len(tokens):,} tokens"
             raise IndexedDatasetError(f"{where}: {message}")
 
-    def __enter__(self) -> IndexedDatasetWriter:
-        self._sink.__enter__()
+    def __enter__(self) -> Self:
+        self.push(self._finish)  # called after the sink is closed
+        self.enter_context(self._sink)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._sink.__exit__(kind, error, trace)
-        if kind is None:
-            content = _entry(f"{self.prefix}.bin", self._sink, self.num_documents)
-            sizes = self._sizes
-            index = _write_index(
-                self._root, self.prefix, self.dtype, lambda: sizes, self.num_documents
-            )
-            self._entries = [content, index]
+    def _finish(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
+            return
+        content = _entry(f"{self.prefix}.bin", self._sink, self.num_documents)
+        index = _write_index(
+            self._root, self.prefix, self.dtype, lambda: self._sizes, self.num_documents
+        )
+        self._entries = [content, index]
 
     def entries(self) -> list[FileEntry]:
         """The `.bin` and the `.idx` that were written; their rows are documents."""

@@ -285,17 +285,19 @@ class _UnitWork:
         }
         self._counts: Counter[str] = Counter()
         self._statistics: list[pa.Table] = []
-        # Of text in one language: a pair has two lengths and two hosts.
-        self._sketches: Sketches | None = None if pairs else {}
+        self.sketches: Sketches = {}
+        # Who pairs texts knows the lengths of both sides, and sketches them.
+        self._are_sketched = not pairs
         self._profile: Counter[str] = Counter()
 
     def timed(self, step: str, work: Callable[[], _Result]) -> _Result:
-        """Does the work and books its CPU time."""
-        start = time.thread_time_ns()
+        """Does the work and books its CPU time, without that of steps within it."""
+        start, booked = time.thread_time_ns(), self._profile.total()
         try:
             return work()
         finally:
-            self._profile[step] += time.thread_time_ns() - start
+            within = self._profile.total() - booked
+            self._profile[step] += time.thread_time_ns() - start - within
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Sends each row to the kept or to the dropped documents."""
@@ -306,9 +308,8 @@ class _UnitWork:
         for name, rows in (("documents", documents), ("dropped", dropped)):
             order = [*self._schema.names, *([DROP_REASON.name] if name == "dropped" else [])]
             self._writers[name].write(rows.select(order))
-        if self._sketches is not None:
-            sketches = self._sketches
-            self.timed("sketches", lambda: update(sketches, documents))
+        if self._are_sketched:
+            self.timed("sketches", lambda: update(self.sketches, documents))
         self._counts.update(
             kept=documents.num_rows,
             dropped=dropped.num_rows,
@@ -345,9 +346,9 @@ class _UnitWork:
         path = f"{FOLDER}/statistics/{self._unit.key}.parquet"
         statistics = write_table(self._root, path, merge(self._statistics))
         files = [entry for writer in self._writers.values() for entry in writer.entries]
-        if self._sketches:
+        if self.sketches:
             path = f"{FOLDER}/sketches/{self._unit.key}.parquet"
-            files.append(write_table(self._root, path, sketches_table(self._sketches)))
+            files.append(write_table(self._root, path, sketches_table(self.sketches)))
         counts = self._counts
         return UnitRecord(
             key=self._unit.key,

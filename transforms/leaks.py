@@ -22,6 +22,7 @@ from glotmill.transforms import storage
 from glotmill.transforms.held_out import MOST_CHARACTERS, PATH, folded_hashes
 from glotmill.transforms.held_out_index import KeySet, Sketched, SketchIndex
 from glotmill.transforms.near import fixed_bytes
+from glotmill.transforms.pseudo_documents import HELD_OUT_DIRECTION
 from glotmill.transforms.records import write_record
 from glotmill.transforms.split import FOLDER, read_splitter
 from glotmill.transforms.statistics import summarise
@@ -31,7 +32,7 @@ from glotmill.transforms.unit_index import IndexedUnit, UnitIndex, read_manifest
 #: Why a row is left out, the first that holds; "" stands for none.
 REASONS = (
     "",
-    "held_out_direction",  # a pair that may not be trained on, beyond those that are held out
+    HELD_OUT_DIRECTION,  # a pair that may not be trained on, beyond those that are held out
     "validation_copy",  # its text, or that of a side, is held out: equal but for case, punctuation
     "validation_translation",  # it shares a side with a pair that is held out
     "validation_near_duplicate",
@@ -158,16 +159,30 @@ class _FindInUnit(beam.DoFn):
     def _write(self, unit: IndexedUnit, rows: Ints, codes: Codes) -> list[FileEntry]:
         reasons = pa.array(REASONS).take(pa.array(codes))
         table = pa.Table.from_arrays([pa.array(rows), reasons], schema=EXCLUDED)
-        counted = [name for name in STATISTICS_KEYS if name not in ("stage", "outcome", "reason")]
-        batches = self._index.batches(unit, [*counted, *COUNTS])
-        documents = pa.Table.from_batches(batches).take(pa.array(rows))
-        documents = documents.append_column("reason", reasons)
-        statistics = summarise(documents, {"stage": FOLDER, "outcome": "excluded"})
+        statistics = excluded_statistics(self._index, unit, rows, reasons)
         path = f"{FOLDER}/statistics/excluded-{unit.key}.parquet"
         return [
             write_table(self._root, excluded_path(unit), table),
             write_table(self._root, path, statistics),
         ]
+
+
+def excluded_statistics(
+    index: UnitIndex, unit: IndexedUnit, rows: Ints, reasons: pa.Array
+) -> pa.Table:
+    """Sums over rows that are left out of training, in the schema STATISTICS.
+
+    Args:
+        index: of the units.
+        unit: whose rows they are.
+        rows: their numbers; int64[m].
+        reasons: why, of each; string[m].
+    """
+    counted = [name for name in STATISTICS_KEYS if name not in ("stage", "outcome", "reason")]
+    batches = index.batches(unit, [*counted, *COUNTS])
+    documents = pa.Table.from_batches(batches).take(pa.array(rows))
+    documents = documents.append_column("reason", reasons)
+    return summarise(documents, {"stage": FOLDER, "outcome": "excluded"})
 
 
 @typehints.with_input_types(int)

@@ -24,6 +24,7 @@ from glotmill.transforms.measure import MeasureText
 from glotmill.transforms.normalise import NormaliseText
 from glotmill.transforms.pair_filters import Sides, drop_reasons, pair_filters
 from glotmill.transforms.pair_rows import SIDE_HASH, FoldSides, pair_fields, segment_hashes
+from glotmill.transforms.pair_sketches import update_pairs
 from glotmill.transforms.pairs import (
     Bools,
     Groups,
@@ -37,6 +38,7 @@ from glotmill.transforms.pairs import (
 from glotmill.transforms.readers import MissingColumn, ReadBatch, Reject, WrongColumnType
 from glotmill.transforms.readers.bitext import END, UNITS, read_bitext
 from glotmill.transforms.sentences import JudgeSentences
+from glotmill.transforms.sketches import Sketches
 
 # So many segments are annotated at once, and so many rows, and bytes of them, made of them.
 _NUM_SEGMENTS = 4_000
@@ -48,7 +50,9 @@ RunStage = Callable[[Annotator, pa.RecordBatch], pa.RecordBatch]
 
 
 class Work(Protocol):
-    """Where rows and rejects of a unit go."""
+    """Where rows, rejects and sketches of a unit go."""
+
+    sketches: Sketches
 
     def timed(self, step: str, work: Callable[[], _Result]) -> _Result:
         """Does the work and books its time."""
@@ -201,6 +205,8 @@ class PairIngester:
         rows = work.timed("fold", lambda: self._fold.fold(sides, groups, units))
         given = Sides(sides, groups, rows.column("scores"), matched)
         reasons = work.timed("filter", lambda: drop_reasons(self._filters, given))
+        kept = np.asarray(reasons.is_null())
+        work.timed("sketches", lambda: update_pairs(work.sketches, sides, groups, rows, kept))
         return with_columns(rows, [DROP_REASON], [reasons])
 
     def _side_records(

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import combinations
+from itertools import combinations, count
 
 import numpy as np
 import numpy.typing as npt
@@ -35,6 +35,8 @@ COLUMNS = (
 NUM_PAIRS, AGAIN = "num_pairs", "again"
 #: Whether a document is for the validation split.
 HELD_OUT = "held_out"
+#: Why a pair is in no document: its group is too short, or is to be written in no direction.
+MIN_PAIRS, HELD_OUT_DIRECTION = "min_pairs", "held_out_direction"
 
 # What a document has before it is drawn.
 _FIELDS = [
@@ -142,6 +144,8 @@ class _Pair:
     # Source, path, offset, external_id, url, script.
     place: tuple[object, ...]
     counts: tuple[int, ...]
+    # Among all pairs of the unit.
+    number: int
 
 
 @dataclass
@@ -173,7 +177,12 @@ class PseudoDocuments:
         self.directions = Directions(options, seed)
 
     def batches(
-        self, rows: Iterable[tuple[pa.RecordBatch, Sizes]], split: Split, *, render: bool = True
+        self,
+        rows: Iterable[tuple[pa.RecordBatch, Sizes]],
+        split: Split,
+        *,
+        render: bool = True,
+        lost: dict[str, list[int]] | None = None,
     ) -> Iterator[pa.RecordBatch]:
         """Pairs to documents, in batches.
 
@@ -182,6 +191,8 @@ class PseudoDocuments:
                 cluster.
             split: says which pairs are for validation.
             render: whether the text is wanted; without it, it is empty.
+            lost: takes the numbers of the pairs that no document holds, counted from the first of
+                `rows`, by reason: MIN_PAIRS or HELD_OUT_DIRECTION.
 
         Yields:
             Batches in the schema CORPUS, less what is added when a document is drawn (category,
@@ -194,9 +205,12 @@ class PseudoDocuments:
         made: list[dict[str, object]] = []
         num_bytes = 0
         for key, group in self._groups(rows, split):
-            for document in self._documents(key, group, render):
-                made.append(document)
-                num_bytes += len(str(document["text"]))
+            found = list(self._documents(key, group, render))
+            if not found and lost is not None:
+                numbers = (pair.number for pair in group.pairs)
+                lost.setdefault(self._why_none(key, group), []).extend(numbers)
+            made += found
+            num_bytes += sum(len(str(document["text"])) for document in found)
             if len(made) >= _BATCH_DOCUMENTS or num_bytes >= _BATCH_BYTES:
                 yield pa.RecordBatch.from_pylist(made, schema=_SCHEMA)
                 made, num_bytes = [], 0
@@ -207,8 +221,9 @@ class PseudoDocuments:
         self, rows: Iterable[tuple[pa.RecordBatch, Sizes]], split: Split
     ) -> Iterator[tuple[_Key, _Group]]:
         open_: dict[_Key, _Group] = {}
+        numbers = count()
         for batch, sizes in rows:
-            for key, document, pair in self._pairs(batch, sizes, split):
+            for key, document, pair in self._pairs(batch, sizes, split, numbers):
                 group = open_.get(key)
                 if group is not None and group.document != document:
                     yield key, open_.pop(key)
@@ -221,29 +236,30 @@ class PseudoDocuments:
         yield from open_.items()
 
     def _pairs(
-        self, batch: pa.RecordBatch, sizes: Sizes, split: Split
+        self, batch: pa.RecordBatch, sizes: Sizes, split: Split, numbers: Iterator[int]
     ) -> Iterator[tuple[_Key, str | None, _Pair]]:
         read = {name: batch.column(name).to_pylist() for name in COLUMNS}
         places = zip(
             *(read[name] for name in ("source", "path", "offset", "external_id", "url", "script")),
             strict=True,
         )
-        counts = zip(*(read[name] for name in COUNTS), strict=True)
+        amounts = zip(*(read[name] for name in COUNTS), strict=True)
         about = zip(
             read["text"], read["segment_labels"], read["segment_bytes"], read["document"],
             read["content_hash"], read["label"], read["verdict"], strict=True,
         )  # fmt: skip
-        columns = zip(about, places, counts, sizes.tolist(), split(batch), strict=True)
-        for row, place, count, cluster_size, validation in columns:
+        columns = zip(about, places, amounts, sizes.tolist(), split(batch), strict=True)
+        for row, place, amount, cluster_size, validation in columns:
             text, languages, lengths, document, content, label, verdict = row
             labels = tuple(languages)
             key = _Key(labels, place[1], bool(validation) or self.directions.held_out(labels))
             segments = cut_segments(text, lengths)
-            pair = _Pair(segments, content, cluster_size, label, verdict, place, count)
+            number = next(numbers)
+            pair = _Pair(segments, content, cluster_size, label, verdict, place, amount, number)
             yield key, document, pair
 
     def _documents(self, key: _Key, group: _Group, render: bool) -> Iterator[dict[str, object]]:
-        if not key.held_out and len(group.pairs) < self._options.min_pairs:
+        if self._is_short(key, group):
             return
         content = b"".join(pair.content_hash for pair in group.pairs)
         found = self.directions.of(
@@ -261,6 +277,12 @@ class PseudoDocuments:
                 AGAIN: number > 0,
                 "content_hash": xxhash.xxh3_128_digest(content + identity),
             }
+
+    def _is_short(self, key: _Key, group: _Group) -> bool:
+        return not key.held_out and len(group.pairs) < self._options.min_pairs
+
+    def _why_none(self, key: _Key, group: _Group) -> str:
+        return MIN_PAIRS if self._is_short(key, group) else HELD_OUT_DIRECTION
 
     def _rendered(self, labels: list[str], group: _Group, direction: Direction) -> str:
         texts = [tuple(pair.segments[s] for s in direction) for pair in group.pairs]

@@ -15,6 +15,7 @@ import pyarrow as pa
 from apache_beam import typehints
 
 from glotmill.transforms.near import salts
+from glotmill.transforms.ordinals import CreateOrdinals, Ordinals
 from glotmill.transforms.removals import REMOVAL, units_of
 from glotmill.transforms.unit_index import Corpora
 
@@ -116,7 +117,7 @@ class CapRepeatedSides(beam.PTransform):
         super().__init__()
         self._root = root
         self._most = most
-        self._ordinals = frozenset(ordinals)
+        self._ordinals = Ordinals(ordinals)
 
     def expand(self, found: beam.PCollection) -> beam.PCollection:
         """Reads the sides of what stays, groups them, caps them."""
@@ -124,7 +125,7 @@ class CapRepeatedSides(beam.PTransform):
         ordinals = self._ordinals
         units = (
             found.pipeline
-            | "PairUnits" >> beam.Create(sorted(ordinals), reshuffle=False).with_output_types(int)
+            | "PairUnits" >> CreateOrdinals(ordinals)
             | "NoneYet" >> beam.Map(_without_records).with_output_types(packed)
         )
         of_pairs = found | "OfPairs" >> beam.Filter(lambda each: each[0] in ordinals)

@@ -34,8 +34,13 @@ SKETCHES = pa.schema(
     ]
 )
 
-#: Columns whose quantiles are kept: lengths in characters, and the identifier's confidence.
-DIGESTS = {"lengths": "num_characters", "confidence": "identified_score"}
+#: Columns whose quantiles are kept: lengths in characters, the identifier's confidence, and the
+#: share of the letters that are of the text's script.
+DIGESTS = {
+    "lengths": "num_characters",
+    "confidence": "identified_score",
+    "script_share": "script_share",
+}
 #: What distinct values are counted of, and what the most frequent values are kept of.
 COUNTERS = ("hosts",)
 HITTERS = ("hosts", "ngrams")
@@ -61,8 +66,7 @@ class LabelSketches:
     def add_numbers(self, name: str, values: npt.NDArray[np.float64]) -> None:
         """Takes numbers into a digest."""
         digest = self.digests.setdefault(name, tdigest_double(_COMPRESSION))
-        for value in values.tolist():
-            digest.update(value)
+        digest.update(np.array(values))  # a copy: what Arrow holds cannot be written, which it asks
 
     def add_counts(self, name: str, counts: Mapping[str, int]) -> None:
         """Takes values, and how often they occur."""
@@ -87,11 +91,16 @@ class LabelSketches:
             self.counters[name] = union.get_result()
 
     def quantiles(self, name: str, ranks: Sequence[float]) -> list[float]:
-        """Values at the ranks of a digest; NaN where it holds none."""
+        """Values at the ranks of a digest, those at 0 and 1 exactly; NaN where it holds none."""
         digest = self.digests.get(name)
         if digest is None or digest.is_empty():
             return [float("nan")] * len(ranks)
         return [digest.get_quantile(rank) for rank in ranks]
+
+    def num_numbers(self, name: str) -> int:
+        """How many numbers a digest took, exactly."""
+        digest = self.digests.get(name)
+        return int(digest.get_total_weight()) if digest is not None else 0
 
     def num_distinct(self, name: str) -> float:
         """About how many different values there are."""
@@ -118,7 +127,10 @@ def update(sketches: Sketches, batch: pa.RecordBatch) -> None:
         sketches: by label; labels are added as they come.
         batch: rows with the columns label, text, url, content_hash and the values of DIGESTS.
     """
-    for label, rows in _by_label(batch):
+    wanted = ["text", "url", "content_hash", *DIGESTS.values()]
+    columns = batch.select(wanted)
+    for label, places in by_label(batch.column("label")):
+        rows = columns.take(pa.array(places))
         found = sketches.setdefault(label, LabelSketches())
         for name, column in DIGESTS.items():
             found.add_numbers(name, _numbers(rows.column(column)))
@@ -128,18 +140,17 @@ def update(sketches: Sketches, batch: pa.RecordBatch) -> None:
             found.add_counts("ngrams", grams)
 
 
-def _by_label(batch: pa.RecordBatch) -> Iterator[tuple[str, pa.RecordBatch]]:
-    """The rows of each label in their order."""
-    labels = batch.column("label").dictionary_encode()
-    codes = labels.indices.to_numpy()
-    order = np.argsort(codes, kind="stable")
-    ends = np.cumsum(np.bincount(codes, minlength=len(labels.dictionary)))
-    wanted = ["text", "url", "content_hash", *DIGESTS.values()]
-    ordered = batch.select(wanted).take(pa.array(order))
-    for label, start, end in zip(
-        labels.dictionary.to_pylist(), [0, *ends], ends.tolist(), strict=False
-    ):
-        yield label, ordered.slice(start, end - start)
+def by_label(labels: pa.Array) -> Iterator[tuple[str, npt.NDArray[np.int64]]]:
+    """Each label with the places of its rows, in their order.
+
+    >>> [(label, places.tolist()) for label, places in by_label(pa.array(["b", "a", "b"]))]
+    [('b', [0, 2]), ('a', [1])]
+    """
+    encoded = labels.dictionary_encode()
+    codes = encoded.indices.to_numpy()
+    places = np.argsort(codes, kind="stable")
+    ends = np.cumsum(np.bincount(codes, minlength=len(encoded.dictionary)))
+    yield from zip(encoded.dictionary.to_pylist(), np.split(places, ends[:-1]), strict=False)
 
 
 def _numbers(column: pa.Array) -> npt.NDArray[np.float64]:
@@ -210,9 +221,14 @@ def merge_sketches(tables: Iterable[pa.Table]) -> Sketches:
     """
     merged: Sketches = {}
     for table in tables:
-        for label, sketches in _read(table).items():
-            merged.setdefault(label, LabelSketches()).merge(sketches)
+        merge_table(merged, table)
     return merged
+
+
+def merge_table(merged: Sketches, table: pa.Table) -> None:
+    """Takes in the sketches of a table in the schema SKETCHES."""
+    for label, sketches in _read(table).items():
+        merged.setdefault(label, LabelSketches()).merge(sketches)
 
 
 def _read(table: pa.Table) -> Sketches:
@@ -225,5 +241,5 @@ def _read(table: pa.Table) -> Sketches:
         elif how == "top":
             sketches.hitters[name] = frequent_strings_sketch.deserialize(row["content"])
         else:
-            sketches.digests[name] = tdigest_double.deserialize(row["content"])
+            sketches.digests[row["sketch"]] = tdigest_double.deserialize(row["content"])
     return found

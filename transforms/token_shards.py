@@ -10,13 +10,14 @@ import re
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Literal
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from typing_extensions import Self
 
+from glotmill.schemas.curriculum import Stage
 from glotmill.schemas.manifest import FileEntry
 from glotmill.schemas.output import TokenOutput
 from glotmill.schemas.tables import PACKED, TOKEN_DOCUMENTS, TOKEN_ROWS
@@ -33,6 +34,13 @@ FOLDER = "mix"
 MEGATRON = "tokens/megatron"
 _RUNS = "runs"
 _PACKERS = {"concatenate": concatenate, "best_fit": best_fit}
+# What packed sequences say of the document of each piece: column there, and of the document.
+_PIECES = {
+    "labels": "label",
+    "categories": "category",
+    "sources": "source",
+    "documents": "content_hash",
+}
 #: Tier of each category and label.
 Tiers = Mapping[tuple[str, str], str]
 # Sequences whose tokens are brought together at a time.
@@ -68,14 +76,18 @@ class Naming:
         Args:
             rows: with the columns category, tier and order.
         """
-        parts = [rows.column("category").to_pylist()]
+        stages = [""] * rows.num_rows
         if self.stages and self.split == "train":
             numbers = self.curriculum.stage_of(rows.column("order").to_numpy())
-            parts.insert(0, [self.stages[number] for number in numbers.tolist()])
-        if self.by == "tier":
-            parts.append(rows.column("tier").to_pylist())
-        names = [dataset_name(self.split, *each) for each in zip(*parts, strict=True)]
+            stages = [self.stages[number] for number in numbers.tolist()]
+        columns = (rows.column(name).to_pylist() for name in ("category", "tier"))
+        names = [self.name_of(*each) for each in zip(stages, *columns, strict=True)]
         return pa.array(names, pa.string())
+
+    def name_of(self, stage: str, category: str, tier: str) -> str:
+        """The dataset of a stage of training, empty where there are none, a category and a tier."""
+        parts = (self.split, stage, category, tier if self.by == "tier" else "")
+        return dataset_name(*filter(None, parts))
 
 
 def dataset_name(*parts: str) -> str:
@@ -85,6 +97,26 @@ def dataset_name(*parts: str) -> str:
     'train-bitext-very-high'
     """
     return "-".join(re.sub(r"[\W_]+", "-", part).strip("-") for part in parts)
+
+
+def planned_datasets(
+    plan: pa.Table, by: Literal["category", "tier"], stages: Sequence[Stage]
+) -> set[str]:
+    """Names of the train datasets that a plan draws for, of which tiny ones may stay empty.
+
+    Args:
+        plan: in the schema PLAN.
+        by: as `Naming` has it.
+        stages: of training.
+    """
+    naming = Naming("train", by, {})
+    drawn = plan.filter(pc.greater(plan.column("planned_count"), 0))
+    groups = zip(*(drawn.column(name).to_pylist() for name in ("category", "tier")), strict=True)
+    return {
+        naming.name_of(stage, category, tier)
+        for category, tier in set(groups)
+        for stage in [each.name for each in stages if each.part_of(category)] or [""]
+    }
 
 
 def dataset_prefix(name: str) -> str:
@@ -97,8 +129,8 @@ def documents_path(name: str) -> str:
     return f"{MEGATRON}/{name}.documents.parquet"
 
 
-class TokenShard:
-    """Writes the tokens of one shard; used as a context manager."""
+class TokenShard(ExitStack):
+    """Writes the tokens of one shard; used as a context manager, which closes what it opened."""
 
     def __init__(self, root: str, options: TokenOutput, name: str, naming: Naming) -> None:
         """Takes what there is to know.
@@ -109,11 +141,11 @@ class TokenShard:
             name: of the shard.
             naming: of the datasets.
         """
+        super().__init__()
         self._root = root
         self._options = options
         self._name = name
         self._naming = naming
-        self._opened = ExitStack()
         self._datasets: dict[str, _Run] = {}
         self._parquet = self._table(
             "parquet", TOKEN_ROWS, wanted="parquet" in self._options.formats
@@ -125,19 +157,11 @@ class TokenShard:
         path = f"tokens/{kind}/{self._name}.parquet"
         return TableWriter(self._root, path, schema) if wanted else None
 
-    def __enter__(self) -> TokenShard:
+    def __enter__(self) -> Self:
         for writer in (self._parquet, self._packed):
             if writer is not None:
-                self._opened.enter_context(writer)
+                self.enter_context(writer)
         return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._opened.__exit__(kind, error, trace)
 
     def write(self, part: pa.RecordBatch) -> None:
         """Appends documents in their order, with the columns of CORPUS and their tokens."""
@@ -149,7 +173,7 @@ class TokenShard:
         if "megatron" in self._options.formats:
             self._write_runs(rows)
         if self._packed is not None:
-            self._pending.append(rows.select([TOKENS, "label", "content_hash", "num_tokens"]))
+            self._pending.append(rows.select([TOKENS, "num_tokens", *_PIECES.values()]))
 
     def end_piece(self) -> None:
         """Packs what was written since the last piece ended."""
@@ -161,7 +185,7 @@ class TokenShard:
         tokens = wide.combine_chunks()
         lengths = rows.column("num_tokens").to_numpy()
         packing = _PACKERS[self._options.packing](lengths, self._options.sequence_length)
-        labels, hashes = (rows.column(n).combine_chunks() for n in ("label", "content_hash"))
+        about = {name: rows.column(of).combine_chunks() for name, of in _PIECES.items()}
         for first in range(0, packing.num_sequences, _SEQUENCES):
             part = packing.part(first, min(first + _SEQUENCES, packing.num_sequences))
             columns = {
@@ -169,8 +193,7 @@ class TokenShard:
                 "document_lengths": pa.ListArray.from_arrays(
                     part.offsets.astype(np.int32), part.lengths.astype(np.int32)
                 ),
-                "labels": of_pieces(part, labels),
-                "documents": of_pieces(part, hashes),
+                **{name: of_pieces(part, values) for name, values in about.items()},
             }
             _write(self._packed, pa.table(columns), PACKED)
 
@@ -180,7 +203,7 @@ class TokenShard:
             own = rows.filter(pc.equal(names.indices, number))
             if name not in self._datasets:
                 run = _Run(self._root, name, self._name, own.schema.field(TOKENS).type)
-                self._datasets[name] = self._opened.enter_context(run)
+                self._datasets[name] = self.enter_context(run)
             self._datasets[name].write(own)
 
     def entries(self) -> list[FileEntry]:
@@ -200,28 +223,20 @@ def _write(writer: TableWriter, rows: pa.Table, schema: pa.Schema) -> None:
         writer.write(batch)
 
 
-class _Run:
+class _Run(ExitStack):
     """The documents of one shard that go into one dataset."""
 
     def __init__(self, root: str, dataset: str, shard: str, tokens: pa.DataType) -> None:
+        super().__init__()
         folder = f"{temporary_folder('', FOLDER).lstrip('/')}/{_RUNS}/{dataset}"
         dtype = np.dtype(str(tokens.value_type))
         self._tokens = IndexedDatasetWriter(root, f"{folder}/{shard}", dtype)
         self._rows = TableWriter(root, f"{folder}/{shard}.documents.parquet", TOKEN_DOCUMENTS)
-        self._opened = ExitStack()
 
-    def __enter__(self) -> _Run:
-        self._opened.enter_context(self._tokens)
-        self._opened.enter_context(self._rows)
+    def __enter__(self) -> Self:
+        self.enter_context(self._tokens)
+        self.enter_context(self._rows)
         return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._opened.__exit__(kind, error, trace)
 
     def write(self, rows: pa.Table) -> None:
         self._tokens.append(rows.column(TOKENS))

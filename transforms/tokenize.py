@@ -84,10 +84,10 @@ def _marker(tokenizer: Tokenizer, wanted: bool, kind: str, name: str | None) -> 
         return None
     found = getattr(tokenizer, f"{kind}_id") if name is None else tokenizer.id_of(name)
     if found is None:
-        what = f"no token '{name}'" if name else f"names no {kind.upper()} token"
+        what = f"has no token '{name}'" if name else f"names no {kind.upper()} token"
         option = "append_eos" if kind == "eos" else "prepend_bos"
         raise TokenizerError(
-            f"{tokenizer.name} has {what}; name one of its tokens in 'output.tokens.{kind}', "
+            f"{tokenizer.name} {what}; name one of its tokens in 'output.tokens.{kind}', "
             f"or set '{option}: false'"
         )
     return int(found)

@@ -52,7 +52,7 @@ def token_shares(num_tokens: Sequence[int]) -> list[float]:
 def write_training_files(
     root: str, training: Training, *, sequence_length: int | None = None
 ) -> list[FileEntry]:
-    """Writes training.yaml, training.neox.yml and training.megatron.args into a directory.
+    """Writes training.yaml and, for `.bin` files, training.neox.yml and training.megatron.args.
 
     Args:
         root: the output directory, to which the paths in `training` are relative.
@@ -62,11 +62,10 @@ def write_training_files(
     Raises:
         TrainingFileError: there is nothing to train on, or more datasets than GPT-NeoX can blend.
     """
-    contents = {
-        TRAINING: dump_training(training),
-        NEOX: neox_config(training, sequence_length),
-        MEGATRON: megatron_arguments(training, sequence_length),
-    }
+    contents = {TRAINING: dump_training(training)}
+    if all(dataset.prefix for dataset in training.datasets):
+        contents[NEOX] = neox_config(training, sequence_length)
+        contents[MEGATRON] = megatron_arguments(training, sequence_length)
     return [_written(root, name, content) for name, content in contents.items()]
 
 
@@ -102,13 +101,22 @@ def neox_config(training: Training, sequence_length: int | None = None) -> bytes
     return (comments + yaml.safe_dump(keys, sort_keys=False, width=100)).encode()
 
 
-def _neox_split(split: str, datasets: Sequence[TrainingDataset]) -> dict[str, Any]:
-    if len(datasets) > _MOST_NEOX_DATASETS:
+def check_num_datasets(split: str, number: int) -> None:
+    """Checks that a split has no more datasets than GPT-NeoX can blend.
+
+    Raises:
+        TrainingFileError: it has.
+    """
+    if number > _MOST_NEOX_DATASETS:
         raise TrainingFileError(
             f"GPT-NeoX blends at most {_MOST_NEOX_DATASETS} datasets, and there are"
-            f" {len(datasets)} of its split '{split}'; make fewer by 'output.tokens.datasets:"
-            " category', or by fewer tiers in 'mix.tiers'"
+            f" {number} of its split '{split}'; make fewer by 'output.tokens.datasets:"
+            " category', or by fewer tiers in 'mix.tiers' or stages in 'mix.stages'"
         )
+
+
+def _neox_split(split: str, datasets: Sequence[TrainingDataset]) -> dict[str, Any]:
+    check_num_datasets(split, len(datasets))
     return {
         f"{split}_data_paths": [dataset.prefix for dataset in datasets],
         f"{split}_data_weights": [dataset.weight for dataset in datasets],

@@ -17,6 +17,11 @@
   }
 
   function changeAddress(changes) {
+    writeAddress(changes);
+    show();
+  }
+
+  function writeAddress(changes) {
     const { section, settings } = readAddress();
     for (const [key, value] of Object.entries(changes)) {
       if (value) settings.set(key, value);
@@ -24,7 +29,6 @@
     }
     const query = settings.toString();
     history.replaceState(null, "", `#${section.id}${query ? `?${query}` : ""}`);
-    show();
   }
 
   const drawn = new Set();
@@ -68,25 +72,17 @@
       changeAddress({ of: event.target.selectedIndex ? event.target.value : "" }));
     byId("language-warned")?.addEventListener("change", (event) =>
       changeAddress({ warned: event.target.checked ? "yes" : "" }));
+    for (const select of document.querySelectorAll("select[data-setting]")) {
+      select.addEventListener("change", () =>
+        changeAddress({ [select.dataset.setting]: select.selectedIndex ? select.value : "" }));
+    }
     for (const [view, each] of Object.entries(tables)) listenToTable(view, each);
-    if (data.parallel) listenToMatrix();
-  }
-
-  function listenToMatrix() {
-    for (const key of ["value", "most"])
-      byId(`matrix-${key}`).addEventListener("change", (event) =>
-        changeAddress({ [key]: event.target.value }));
-    byId("matrix-directed").addEventListener("change", (event) =>
-      changeAddress({ directed: event.target.checked ? "yes" : "" }));
-    byId("table-matrix").addEventListener("click", (event) => {
-      const label = event.target.closest("button.zoom")?.textContent;
-      if (label) changeAddress({ q: readAddress().settings.get("q") === label ? "" : label });
-    });
+    if (data.parallel) Pairs.listen({ readAddress, writeAddress, changeAddress });
   }
 
   function listenToTable(key, { sort, name, order = "sort" }) {
     byId(`${name}-search`)?.addEventListener("input", (event) =>
-      changeAddress({ q: event.target.value }));
+      changeAddress({ q: event.target.value, at: "" }));
     byId(`${name}-csv`).addEventListener("click", () =>
       Tables.download(`${data.name}-${key}.csv`, tableOf(key).csv()));
     byId(`table-${key}`).addEventListener("sort", ({ detail }) =>

@@ -33,6 +33,11 @@ const Columns = (() => {
     { key: "sources", title: "sources", term: "sources", format: Format.number },
     { key: "script", title: "script", term: "label", code: true },
   ];
+  // Where the page shows training.
+  const TRAINED = [
+    { key: "tokens_seen", title: "tokens seen", term: "tokens seen", format: Format.number },
+    { key: "bits_per_byte", title: "bits per byte", term: "after", format: (value) => value.toFixed(3) },
+  ];
 
   const domainFill = (place) => `var(--domain-${place})`;
 
@@ -59,6 +64,7 @@ const Columns = (() => {
     return new ColumnTable(table, { ...data, warned: data.warnings.map((some) => some.join("\n")) }, terms, {
       columns: [
         ...LANGUAGES.filter((column) => column.key !== "category" || severalCategories),
+        ...(data.tokens_seen ? TRAINED : []),
         ...pictures.filter(({ key }) =>
           (key !== "parts" || domains.length > 1) && (key !== "chips" || data.warnings.some((some) => some.length))),
         ...MORE_OF_LANGUAGES,
@@ -111,13 +117,15 @@ const Columns = (() => {
     { key: "sampled_words", title: "sampled words", term: "sampled", format: Format.number },
     { key: "documents", title: "pseudo-documents", term: "pseudo-document", format: Format.number },
   ];
-  const PAIRS = [
-    { key: "label", title: "pair", term: "label", code: true, beside: "name" },
+  const READ_PAIRS = [
+    { key: "label", title: "pair", term: "label", code: true, picks: true, beside: "name" },
     { key: "tier", title: "tier", term: "tier" },
     { key: "rate", title: "epochs", term: "epochs", format: times },
     { key: "read", title: "read", term: "pairs read", format: Format.number },
     { key: "removed", title: "removed", term: "removed", format: Format.number },
     { key: "removed_share", title: "of read", term: "removed share", format: Format.percent },
+  ];
+  const DRAWN_PAIRS = [
     ...DRAWN,
     { key: "validation", title: "validation", term: "validation", format: Format.number },
   ];
@@ -127,18 +135,46 @@ const Columns = (() => {
     { key: "validation", title: "validation", term: "validation as written", format: Format.number },
   ];
 
-  function pairs(table, data, { terms }) {
-    const losses = (row) =>
-      spaced(chips(data.losses[row].map(([reason, count]) => `${reason} ${Format.number(count)}`)));
+  const RATIOS = [
+    { key: "ratio", title: "length ratio", term: "length ratio", format: (value) => value.toFixed(2) },
+    { key: "spread", title: "spread", term: "spread", format: times },
+  ];
+  const MOST_REASONS = 3;
+
+  // Columns of how the lengths of the sides compare.
+  function ratios({ pairs, ranks }, terms) {
+    const quantiles = (row) => pairs.profile[row]?.ratio?.slice(2, -1);
+    const x = Sparks.scale(d3.range(pairs.label.length).flatMap((row) => quantiles(row) ?? [])).clamp(true);
+    const texts = (values) => values.map((value, place) => `${100 * ranks[place]}% ${value.toFixed(2)}`);
+    const picture = (row) => {
+      const values = quantiles(row);
+      return values ? [Sparks.box(values, x, { at: 1, title: `ratio below which lie: ${texts(values).join(", ")}` })] : [];
+    };
+    const warned = (row) => spaced(chips(pairs.warnings[row]));
+    return [
+      { key: "ratio-shown", title: "5 to 95%, log", definition: terms["length ratio"], name: "bar", content: picture },
+      ...RATIOS,
+      ...(pairs.warnings.some((some) => some.length)
+        ? [{ key: "warned", title: "warnings", definition: terms["unexpected ratio"], name: "chips warn", content: warned }]
+        : []),
+    ];
+  }
+
+  function pairs(table, parallel, { terms }) {
+    const data = { ...parallel.pairs, warned: parallel.pairs.warnings.map((some) => some.join("\n")) };
+    const losses = (row) => spaced(chips(data.losses[row].slice(0, MOST_REASONS)
+      .map(([reason, count]) => `${parallel.reasons[reason]} ${Format.number(count)}`)));
     const lost = {
       key: "lost", title: "removed as", name: "chips", content: losses,
       definition: "The most frequent reasons to drop or remove pairs.",
     };
     return new ColumnTable(table, data, terms, {
-      columns: [...PAIRS, lost],
-      searched: ["label", "name", "tier"],
+      columns: [
+        ...READ_PAIRS, ...(data.ratio.some(Boolean) ? ratios(parallel, terms) : []), ...DRAWN_PAIRS, lost,
+      ],
+      searched: ["label", "name", "tier", "warned"],
       sorting: { key: "available", descending: true },
-      more: ["name", "kept"],
+      more: ["name", "kept", "warned"],
     });
   }
 
@@ -207,8 +243,10 @@ const Columns = (() => {
     { key: "length_0", title: "length, 10%", term: "length", format: Format.number },
     { key: "length_1", title: "half", term: "length", format: Format.number },
     { key: "length_2", title: "90%", term: "length", format: Format.number },
-    { key: "confidence", title: "confidence, half", term: "confidence", format: (value) => value.toFixed(2) },
-    { key: "unsure", title: "10%", term: "confidence", format: (value) => value.toFixed(2) },
+    { key: "confidence_1", title: "confidence, half", term: "confidence", format: (value) => value.toFixed(2) },
+    { key: "confidence_0", title: "10%", term: "confidence", format: (value) => value.toFixed(2) },
+    { key: "script_share_1", title: "script share, half", term: "script share", format: Format.percent },
+    { key: "script_share_0", title: "10%", term: "script share", format: Format.percent },
   ];
 
   function profiles(table, data, { terms }) {
@@ -229,5 +267,5 @@ const Columns = (() => {
     });
   }
 
-  return { profiles, languages, triage, pairs, directions, plan, tokens, domainFill };
+  return { profiles, languages, triage, pairs, directions, plan, tokens, domainFill, signed, times };
 })();

@@ -33,6 +33,19 @@ const Sparks = (() => {
     return svg;
   }
 
+  // Quantiles on a scale: a line from the first to the last of five, a box between the second and
+  // the fourth, a stroke at the middle; a thin one at `at`.
+  function box(quantiles, x, { at, title }) {
+    const svg = picture("spark", title);
+    const [first, lower, middle, upper, last] = quantiles.map(x);
+    add(svg, "line", { class: "track", x1: EDGE, x2: WIDTH - EDGE, y1: 7, y2: 7 });
+    add(svg, "line", { class: "track", x1: x(at), x2: x(at), y1: 0, y2: HEIGHT });
+    add(svg, "line", { class: "span", x1: first, x2: last, y1: 7, y2: 7 });
+    add(svg, "rect", { class: "box", x: lower, y: 3, width: Math.max(upper - lower, 1), height: 8 });
+    add(svg, "line", { class: "middle", x1: middle, x2: middle, y1: 1, y2: HEIGHT - 1 });
+    return svg;
+  }
+
   const scale = (values) => d3.scaleLog(d3.extent(values), [EDGE, WIDTH - EDGE]);
 
   // Parts of a whole, each { name, value, fill }.
@@ -60,5 +73,5 @@ const Sparks = (() => {
     return svg;
   }
 
-  return { dumbbell, scale, stack, swatch };
+  return { box, dumbbell, scale, stack, swatch };
 })();

@@ -42,6 +42,7 @@ const Tables = (() => {
   function cellValue(row, column) {
     const cell = row.cells[column];
     const value = cell.dataset.value;
+    if (value === "") return null;
     return value === undefined ? cell.textContent.trim() : Number(value);
   }
 
@@ -123,10 +124,12 @@ const Tables = (() => {
 
   // Rows are made as they come into sight: thousands at once would take a browser seconds.
   const ROWS_AT_ONCE = 30;
+  // Of a table further down the page than this share of what is seen, the first few are enough.
+  const [FEW_ROWS, NEAR] = [5, "25%"];
 
   class ColumnTable {
     // `beside` of a column names another that stands under it in small print; `content` of one
-    // makes its cell; `more` are columns for the CSV alone.
+    // makes its cell; one that `picks` is of buttons; `more` are columns for the CSV alone.
     constructor(table, data, terms, { columns, searched, sorting, more = [] }) {
       Object.assign(this, { table, data, columns, sorting, more });
       this.body = table.tBodies[0];
@@ -141,8 +144,14 @@ const Tables = (() => {
       table.tHead.replaceChildren(element("tr", {}, ...this.headers));
       const region = table.parentElement;
       region.addEventListener("scroll", () => {
+        this.isScrolled = true;
         if (region.scrollTop + 2 * region.clientHeight > region.scrollHeight) this.showMore();
       }, { passive: true });
+      this.isNear = true;
+      new IntersectionObserver(([{ isIntersecting, boundingClientRect }]) => {
+        this.isNear = isIntersecting || !boundingClientRect.height; // a view that is not shown
+        if (this.isNear) this.showMore(ROWS_AT_ONCE);
+      }, { rootMargin: NEAR }).observe(region);
     }
 
     header(column, term) {
@@ -170,7 +179,8 @@ const Tables = (() => {
         const cell = element(place ? "td" : "th", place ? {} : { scope: "row" });
         if (column.format) cell.className = "number";
         if (column.exact) cell.title = column.exact(value);
-        cell.append(column.code && !absent ? element("code", {}, text) : text);
+        const shown = column.code && !absent ? element("code", {}, text) : text;
+        cell.append(column.picks ? element("button", { type: "button", class: "pick" }, shown) : shown);
         if (column.beside) cell.append(element("small", { class: "beside" }, this.data[column.beside][index]));
         return cell;
       });
@@ -198,14 +208,17 @@ const Tables = (() => {
       this.found = this.shown();
       this.table.setAttribute("aria-rowcount", this.found.length + 1);
       this.body.replaceChildren();
-      this.table.parentElement.scrollTop = 0;
-      this.showMore();
+      this.showMore(this.isNear ? ROWS_AT_ONCE : FEW_ROWS);
+      // Whoever asks for the place makes the browser lay the table out at once.
+      if (this.isScrolled) this.table.parentElement.scrollTop = 0;
+      this.isScrolled = false;
       return this.found.length;
     }
 
-    showMore(least = 0) {
+    // Shows further rows, or as many as wanted.
+    showMore(least = this.body.rows.length + ROWS_AT_ONCE) {
       const from = this.body.rows.length;
-      const rows = this.found.slice(from, Math.max(from + ROWS_AT_ONCE, least));
+      const rows = this.found.slice(from, least);
       this.body.append(...rows.map((row, place) => {
         const made = (this.rows[row] ??= this.row(row));
         made.setAttribute("aria-rowindex", from + place + 2);

@@ -19,7 +19,7 @@ const Views = (() => {
     triage: { make: (table) => Columns.triage(table, data.triage.cells, context), sort: "rank", name: "triage" },
     plan: { make: (table) => Columns.plan(table, data.plan, context), sort: "-planned", name: "plan" },
     tokens: { make: (table) => Columns.tokens(table, data.tokens, context), sort: "-tokens", name: "token" },
-    pairs: { make: (table) => Columns.pairs(table, data.parallel.pairs, context), sort: "-available", name: "pair" },
+    pairs: { make: (table) => Columns.pairs(table, data.parallel, context), sort: "-available", name: "pair" },
     directions: {
       make: (table) => Columns.directions(table, data.parallel, context), sort: "-sampled",
       name: "direction", order: "order",
@@ -29,10 +29,6 @@ const Views = (() => {
 
   const made = {};
   const tableOf = (key) => (made[key] ??= tables[key].make(byId(`table-${key}`)));
-
-  // What was searched for when the matrix was drawn, and the timer that draws it again.
-  let matrixOf;
-  let waiting;
 
   function unitOf(settings) {
     const unit = data.units.indexOf(settings.get("unit"));
@@ -92,16 +88,6 @@ const Views = (() => {
       put("chart-triage", () => Charts.fates(data.triage.sources, unit, name, width, titles), unit, width);
       fillTable("triage", settings);
     },
-    pairs(settings) {
-      fillTable("pairs", settings);
-      fillTable("directions", settings);
-      // While somebody types, the tables come first.
-      const query = settings.get("q") ?? "";
-      clearTimeout(waiting);
-      if (matrixOf === undefined || matrixOf === query) drawMatrix(settings);
-      else waiting = setTimeout(() => drawMatrix(settings), 80);
-      matrixOf = query;
-    },
     duplicates(settings, width) {
       for (const [kind, { sizes }] of kinds)
         put(`chart-clusters-${kind}`, () => Maps.clusters(sizes, kind, width), width);
@@ -146,25 +132,6 @@ const Views = (() => {
   function domainLegend() {
     const names = data.domains.map((name) => name || "not named");
     return names.length > 1 ? swatches(names, Columns.domainFill) : document.createTextNode("");
-  }
-
-  function drawMatrix(settings) {
-    const [value, most] = ["value", "most"].map((key) => {
-      const select = byId(`matrix-${key}`);
-      const known = [...select.options].some((option) => option.value === settings.get(key));
-      const first = [...select.options].find((option) => option.defaultSelected) ?? select.options[0];
-      select.value = known ? settings.get(key) : first.value;
-      return select;
-    });
-    const directed = settings.get("directed") === "yes";
-    byId("matrix-directed").checked = directed;
-    const options = {
-      value: value.value, unit: value.selectedOptions[0].textContent, most: Number(most.value), directed,
-    };
-    const { shown, all } = Matrix.draw(
-      byId("table-matrix"), data.parallel, tableOf("pairs").found, options);
-    byId("matrix-count").textContent =
-      shown === all ? `${Format.number(all)} languages` : `${Format.number(shown)} of ${Format.number(all)} languages`;
   }
 
   function fillTable(key, settings, only) {
@@ -215,5 +182,5 @@ const Views = (() => {
     sortWritten(section, settings);
   }
 
-  return { data, tables, tableOf, show };
+  return { data, tables, tableOf, show, draw, put, fillTable };
 })();

@@ -5,7 +5,8 @@ import time
 import numpy as np
 import pyarrow as pa
 import pytest
-from run_writer import RunWriter, counts, directed, planned, row
+from browser import open_report, running_browser
+from run_writer import RunWriter, counts, directed, lengths_of_pairs, planned, row, sketched
 
 from glotmill.dashboard import build_report
 from glotmill.language_registry import all_languages
@@ -283,9 +284,18 @@ PARALLEL = {
 }
 
 
-def write_pairs_run(root):
+def write_pairs_run(root, ratio=0.9):
     """Two sources of pairs, and one of documents: 16 + 3 + 3 rows in the shards."""
     run = RunWriter(root, PARALLEL)
+    scored = {"score:margin": np.arange(60) / 60, "first_confidence": np.full(60, 0.75)}
+    run.sketches(
+        "opus",
+        {
+            GERMAN: sketched(*lengths_of_pairs(60, ratio), **scored),
+            SWAHILI: sketched(*lengths_of_pairs(20, 3.0)),
+        },
+    )
+    run.sketches("bible", {GERMAN: sketched(*lengths_of_pairs(40, ratio))})
     run.statistics(
         "ingest",
         [
@@ -397,6 +407,29 @@ def texts(num_documents):
     return num_documents, 900_000 * num_documents, 150_000 * num_documents
 
 
+@pytest.fixture(scope="module")
+def context():
+    """A window of a browser; tests are skipped where there is none."""
+    with running_browser() as browser:
+        yield browser.new_context(viewport={"width": 1280, "height": 900})
+
+
+@pytest.fixture
+def visit(context):
+    """Opens a view of a run's page; fails on whatever the page complains of or asks for."""
+    opened = []
+
+    def visit(root, address=""):
+        page, troubles = open_report(context, root, address)
+        opened.append((page, troubles))
+        return page
+
+    yield visit
+    for page, troubles in opened:
+        page.close()
+        assert troubles.seen == []
+
+
 @pytest.fixture(scope="session")
 def hostile():
     """Text that would run in a page that trusts it."""
@@ -452,7 +485,7 @@ def pairs_run(tmp_path_factory):
 @pytest.fixture
 def make_pairs_run(tmp_path):
     """Writes a finished run with parallel text to change."""
-    return lambda: write_pairs_run(tmp_path)
+    return lambda **options: write_pairs_run(tmp_path, **options)
 
 
 @pytest.fixture(scope="session")

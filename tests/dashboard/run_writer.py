@@ -1,5 +1,6 @@
 """Writes output directories as the stages leave them, with whatever numbers are wanted."""
 
+import numpy as np
 import pyarrow as pa
 
 from glotmill.schemas.lock import Input, Lock, Unit, UnitSlice, dump_lock
@@ -7,6 +8,7 @@ from glotmill.schemas.manifest import MANIFEST, SUCCESS, Manifest, dump_manifest
 from glotmill.schemas.recipe import Recipe
 from glotmill.schemas.tables import DIRECTIONS, PLAN, REJECTED, STATISTICS, STATISTICS_KEYS
 from glotmill.transforms import storage
+from glotmill.transforms.sketches import LabelSketches, sketches_table
 from glotmill.transforms.statistics import merge
 from glotmill.transforms.tables import write_table
 
@@ -69,6 +71,11 @@ class RunWriter:
             table = pa.Table.from_pylist(some, DIRECTIONS)
             self.table("mix", f"mix/directions/{outcome}-{number}.parquet", table)
 
+    def sketches(self, source, sketches):
+        """Writes sketches by label."""
+        path = f"ingest/sketches/{self.units[source]}.parquet"
+        self.table("ingest", path, sketches_table(sketches))
+
     def rejected(self, source, rows):
         table = pa.Table.from_pylist([{"source": source, **each} for each in rows], REJECTED)
         self.table("ingest", f"ingest/rejected/{self.units[source]}.parquet", table)
@@ -111,3 +118,18 @@ def directed(outcome, reason, source, direction, documents, amount):
         "direction": direction, "num_documents": documents, "num_pairs": num_pairs,
         "num_bytes": num_bytes, "num_words": words,
     }  # fmt: skip
+
+
+def sketched(first, second, **more):
+    """Sketches of pairs by the characters of their sides; `more` are other digests."""
+    lengths = {"first_characters": first, "second_characters": second}
+    found = LabelSketches()
+    for name, values in (lengths | {"log_ratio": np.log(second / first)} | more).items():
+        found.add_numbers(name, np.asarray(values, np.float64))
+    return found
+
+
+def lengths_of_pairs(count, ratio=0.9):
+    """Characters of both sides of pairs, of which the second are so many times as long."""
+    first = np.arange(20, 20 + count)
+    return first, np.round(first * ratio * (1 + np.arange(count) % 5 / 10)).astype(int)

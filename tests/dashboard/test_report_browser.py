@@ -3,31 +3,9 @@
 import re
 
 import pytest
-from browser import column_of, current_view, download, open_report, rows_of, running_browser
+from browser import column_of, current_view, download, open_report, rows_of
 
 from glotmill.dashboard import build_report, compare, render_difference
-
-
-@pytest.fixture(scope="module")
-def context():
-    with running_browser() as browser:
-        yield browser.new_context(viewport={"width": 1280, "height": 900})
-
-
-@pytest.fixture
-def visit(context):
-    """Opens a view of a run's page; fails on whatever the page complains of or asks for."""
-    opened = []
-
-    def visit(root, address=""):
-        page, troubles = open_report(context, root, address)
-        opened.append((page, troubles))
-        return page
-
-    yield visit
-    for page, troubles in opened:
-        page.close()
-        assert troubles.seen == []
 
 
 @pytest.fixture(scope="module")
@@ -159,7 +137,7 @@ def test_every_table_has_a_way_out(visit, parallel):
     for view in VIEWS:
         page.click(f'nav a[href="#{view}"]')
         tables = page.eval_on_selector_all(
-            f"#{view} table:not(.equations, .matrix)", "all => all.map(one => one.id)"
+            f"#{view} table:not(.equations)", "all => all.map(one => one.id)"
         )
         buttons = page.eval_on_selector_all(
             f"#{view} button", "all => all.filter(one => /CSV/.test(one.textContent)).length"
@@ -255,72 +233,6 @@ def test_cells_as_csv(visit, triaged):
     assert lines[1].endswith(' | mot 3 | mot 2"')
 
 
-def matrix_of(page):
-    """Labels of the columns, and the cells of each row by its label."""
-    columns = page.eval_on_selector_all(
-        "#table-matrix thead code", "all => all.map(one => one.textContent)"
-    )
-    rows = page.eval_on_selector_all(
-        "#table-matrix tbody tr",
-        "rows => rows.map(row => [...row.cells].map(cell => cell.textContent))",
-    )
-    return columns, {row[0]: row[1:] for row in rows}
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("address", "english", "german", "swahili"),
-    [
-        ("pairs", ["110", "", "90", "20"], ["90", "90", "", ""], ["20", "20", "", ""]),
-        ("pairs?value=sampled", ["160", "160", ""], ["160", "", "160"], None),
-        ("pairs?directed=yes", ["110", "", "80", "20"], ["90", "10", "", ""], ["20", "", "", ""]),
-        ("pairs?q=swahili&value=nonsense&most=x", ["20", "", "20"], None, ["20", "20", ""]),
-    ],
-)  # fmt: skip
-def test_matrix_of_pairs(visit, parallel, address, english, german, swahili):
-    columns, rows = matrix_of(visit(parallel, address))
-    wanted = {"eng_Latn": english, "deu_Latn": german, "swh_Latn": swahili}
-    assert {label: [*cells[:1], *(c for c in cells[1:])] for label, cells in rows.items()} == {
-        label: cells for label, cells in wanted.items() if cells
-    }
-    assert columns == list(rows)
-
-
-def test_controls_of_the_matrix(visit, parallel):
-    page = visit(parallel, "pairs")
-    first = 'document.querySelector("#table-matrix tbody tr").innerText.replaceAll("\\t", ",")'
-    page.check("#matrix-directed")
-    assert page.evaluate(first).split(",")[1:] == ["110", "", "80", "20"]
-    page.select_option("#matrix-value", "sampled")
-    assert page.evaluate("location.hash") == "#pairs?directed=yes&value=sampled"
-    assert page.query_selector(
-        '#table-matrix td[title^="English → German: 60 sampled pairs\\a both directions: 90 pairs"]'
-    )
-    _, lines = download(page, "#direction-csv")
-    assert lines[1] == (
-        "deu_Latn>eng_Latn,10,200,50,100,2000,10,0,German → English,deu_Latn-eng_Latn"
-    )
-
-
-def test_a_click_on_a_language_shows_its_pairs_alone(visit, parallel):
-    page = visit(parallel, "pairs")
-    page.click('#table-matrix tbody button.zoom >> text="swh_Latn"')
-    assert page.evaluate("location.hash") == "#pairs?q=swh_Latn"
-    assert column_of(page, "pairs") == ["eng_Latn-swh_Latn"]
-    assert [row[7] for row in rows_of(page, "directions")] == ["10", "20"]
-    page.click('#table-matrix tbody button.zoom >> text="swh_Latn"')
-    assert len(column_of(page, "pairs")) == 3
-
-
-def test_tables_of_pairs(visit, parallel):
-    rows = rows_of(visit(parallel, "pairs"), "pairs")
-    assert rows[0] == [
-        "deu_Latn-eng_Latn\nGerman – English", "very low", "10×", "110", "20", "18.2%", "90",
-        "1,800", "80", "160", "3,200", "16", "0",
-        "repeated side 10 length ratio 8 identical sides 2",
-    ]  # fmt: skip
-
-
 def test_tokenizer_is_shown_where_there_are_tokens(visit, small, tokenized):
     assert visit(small).query_selector("#tokenizer") is None
     page = visit(tokenized, "tokenizer?sort=-fertility")
@@ -367,17 +279,6 @@ def test_troubles_would_be_seen(context, small, tmp_path):
     page, troubles = open_report(context, tmp_path)
     page.close()
     assert "Content Security Policy" in "".join(troubles.seen)
-
-
-@pytest.mark.slow
-def test_two_hundred_languages(visit, many_pairs_run):
-    build_report(many_pairs_run)
-    page = visit(many_pairs_run, "pairs?most=200")
-    columns, rows = matrix_of(page)
-    assert len(columns) == len(rows) == 200
-    assert page.inner_text("#matrix-count") == "200 of 220 languages"
-    page.evaluate("location.hash = '#pairs'")
-    page.wait_for_function("document.querySelectorAll('#table-matrix thead code').length == 50")
 
 
 @pytest.mark.slow

@@ -3,15 +3,20 @@
 import json
 import time
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from run_writer import lengths_of_pairs
 
 from glotmill.dashboard import IncompleteRun, build_report
 from glotmill.dashboard.amounts import Amount
 from glotmill.dashboard.names import language_name, languages_of, script_of
 from glotmill.dashboard.overview import make_report
-from glotmill.dashboard.pairs_page import MAX_PAIRS
+from glotmill.dashboard.page_data import dumps
+from glotmill.dashboard.pair_profiles import MEASURES, RANKS
+from glotmill.dashboard.pairs_page import MAX_PAIRS, pairs_data
 from glotmill.dashboard.statistics import gather
+from glotmill.dashboard.warnings import warnings_of_pairs
 
 GERMAN, SWAHILI = "deu_Latn-eng_Latn", "eng_Latn-swh_Latn"
 THREE = "ces_Latn-deu_Latn-eng_Latn"
@@ -189,3 +194,73 @@ def test_thousands_of_pairs_are_quick_and_small(many_pairs_run):
         html = file.read()
     assert f"Shown are the {MAX_PAIRS:,} largest of 3,500" in html
     assert pq.read_metadata(f"{many_pairs_run}/statistics/pairs.parquet").num_rows == 3_500
+
+
+def test_profiles_of_pairs(pairs_run, pairs):
+    build_report(pairs_run)
+    rows = pq.read_table(f"{pairs_run}/statistics/pair_profiles.parquet").to_pylist()
+    assert [(each["source"], each["label"], each["ratio"]["num_pairs"]) for each in rows] == [
+        (None, GERMAN, 100), (None, SWAHILI, 20),
+        ("bible", GERMAN, 40), ("opus", GERMAN, 60), ("opus", SWAHILI, 20),
+    ]  # fmt: skip
+    first, second = (np.concatenate(x) for x in zip(*map(lengths_of_pairs, (60, 40)), strict=True))
+    exact = {"first_characters": first, "second_characters": second, "ratio": second / first}
+    for name, values in exact.items():
+        found = rows[0][name]
+        assert (found["least"], found["greatest"]) == pytest.approx((values.min(), values.max()))
+        for rank in RANKS:
+            value = found[f"rank_{rank:g}"]
+            assert np.mean(values < value) - 0.02 <= rank <= np.mean(values <= value) + 0.02
+        assert pairs[GERMAN].profile.measures[name].median == found["rank_0.5"]
+    assert [key for key, _ in rows[0]["scores"]] == ["margin"]
+    assert rows[2]["scores"] == []
+    assert rows[1]["first_confidence"] is None
+
+
+def test_the_page_shows_what_the_table_holds(pairs_run):
+    build_report(pairs_run)
+    rows = pq.read_table(f"{pairs_run}/statistics/pair_profiles.parquet").to_pylist()
+    table = {each["label"]: each for each in rows if each["source"] is None}
+    parallel = parallel_text_of(pairs_run)
+    shown = parallel["pairs"]
+    assert shown["label"] == [GERMAN, SWAHILI, THREE]
+    assert shown["profile"][2] is None
+    names = ["num_pairs", "least", *(f"rank_{rank:g}" for rank in RANKS), "greatest"]
+    for place, label in enumerate((GERMAN, SWAHILI)):
+        measures = {k: v for k, v in table[label].items() if k in MEASURES and v is not None}
+        assert shown["profile"][place].keys() == measures.keys()
+        for name, values in shown["profile"][place].items():
+            exact = [measures[name][each] for each in names]
+            assert values == pytest.approx(exact, rel=1e-5)
+        assert shown["ratio"][place] == pytest.approx(measures["ratio"]["rank_0.5"], rel=1e-5)
+        ends = measures["ratio"]["rank_0.95"] / measures["ratio"]["rank_0.05"]
+        assert shown["spread"][place] == pytest.approx(ends, rel=1e-5)
+
+
+def parallel_text_of(root):
+    """What the scripts of a run's page know of parallel text."""
+    gathered = gather(root)
+    return json.loads(dumps(pairs_data(make_report(gathered).parallel)))
+
+
+def test_runs_without_sketches_of_pairs_have_no_table_of_them(many_pairs_run):
+    paths = [entry.path for entry in build_report(many_pairs_run)]
+    assert "statistics/pair_profiles.parquet" not in paths
+
+
+@pytest.mark.parametrize(
+    ("label", "num_ratios", "median", "texts"),
+    [
+        (GERMAN, 50, 2.1, ["ratio 2.1, not about 1"]),
+        (GERMAN, 50, 0.49, ["ratio 0.49, not about 1"]),
+        (GERMAN, 50, 1.99, []),
+        (GERMAN, 49, 9.0, []),  # too few to tell
+        ("eng_Latn-zho_Hans", 50, 0.3, []),
+        ("eng_Latn-zho_Hans", 50, 0.9, ["ratio 0.9, not about 0.28"]),
+        ("zho_Hans-zzz_Latn", 50, 3.5, []),
+        (THREE, 50, 9.0, []),
+        ("eng_Latn-xxx_Phag", 50, 9.0, []),  # a script that was not measured
+    ],
+)
+def test_warnings_of_ratios(label, num_ratios, median, texts):
+    assert [each.text for each in warnings_of_pairs(label, num_ratios, median)] == texts

@@ -19,7 +19,7 @@ SCHEMA = pa.schema(
     [
         ("label", pa.string()), ("text", pa.string()), ("url", pa.string()),
         ("content_hash", pa.binary(16)), ("num_characters", pa.int64()),
-        ("identified_score", pa.float32()),
+        ("identified_score", pa.float32()), ("script_share", pa.float32()),
     ]
 )  # fmt: skip
 
@@ -32,7 +32,7 @@ def documents(count, start=0, label="eng_Latn"):
                 "label": label, "text": f"the same three words {i}",
                 "url": f"https://user@Host{i % 50 if i % 3 else 0}.example:80/{i}",
                 "content_hash": i.to_bytes(16, "big"), "num_characters": i,
-                "identified_score": None if i % 2 else 0.5,
+                "identified_score": None if i % 2 else 0.5, "script_share": i % 100 / 100,
             }
             for i in numbers
         ],
@@ -52,6 +52,7 @@ def test_quantiles(whole):
     exact = np.quantile(np.arange(10_000), [0.01, 0.1, 0.5, 0.9, 0.99])
     assert np.abs(found - exact).max() < 100  # 1% of rank
     assert whole["eng_Latn"].quantiles("confidence", [0.5]) == [0.5]
+    assert whole["eng_Latn"].quantiles("script_share", [0.1])[0] == pytest.approx(0.1, abs=0.01)
 
 
 def test_distinct_and_frequent_hosts(whole):
@@ -89,7 +90,7 @@ def test_same_documents_same_bytes(whole):
     assert table.schema.equals(SKETCHES)
     assert table.equals(sketches_table(whole))
     assert table.column("sketch").to_pylist() == [
-        "confidence", "distinct hosts", "lengths", "top hosts", "top ngrams",
+        "confidence", "distinct hosts", "lengths", "script_share", "top hosts", "top ngrams",
     ]  # fmt: skip
 
 

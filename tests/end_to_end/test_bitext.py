@@ -196,7 +196,7 @@ def test_two_workers_write_the_same(done, folder):
     def digests(root):
         return {
             path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-            for part in ("shards", "deduplicate/removals", "mix/statistics")
+            for part in ("ingest/sketches", "shards", "deduplicate/removals", "mix/statistics")
             for path in (root / part).glob("*.parquet")
         }
 

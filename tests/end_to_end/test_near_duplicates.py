@@ -1,24 +1,17 @@
 """Whole runs with near duplicates: planted ones in many scripts, the valve, other corpora."""
 
 import json
-import os
 import random
 import shutil
 import subprocess
 import unicodedata
-import zipfile
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
-from importlib.metadata import version
 from pathlib import Path
 
-import apache_beam as beam
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from apache_beam.options.pipeline_options import PipelineOptions
-from apache_beam.runners.portability.prism_runner import PrismRunner
-from grpc import _server
 
 from glotmill.language_registry.scripts import is_spaced
 from glotmill.pipelines.engine import Build, run_locally
@@ -375,63 +368,6 @@ def test_an_old_corpus_that_cannot_be_compared_with(
     with pytest.raises(UserError, match=r"\(none; here ngram 5"):
         run(new, tmp_path / "out")
     assert not (tmp_path / "out" / "ingest").exists()
-
-
-@pytest.fixture(scope="module")
-def prism(request: pytest.FixtureRequest) -> Path:
-    """Beam's second engine: GLOTMILL_PRISM names it, or it is built where there is Go."""
-    given = os.environ.get("GLOTMILL_PRISM")
-    if given:
-        return Path(given)
-    go = shutil.which("go")
-    if go is None:
-        pytest.skip("neither GLOTMILL_PRISM names a prism nor is there a go to build it with")
-    release = f"v{version('apache-beam')}"
-    folder = request.config.cache.mkdir(f"prism-{release}")
-    if not (folder / "prism").exists():
-        build_prism(go, release, folder)
-    return folder / "prism"
-
-
-def build_prism(go: str, release: str, folder: Path) -> None:
-    """Builds it from its module, but to listen on the loopback interface alone."""
-
-    def call(*arguments: str, cwd: Path = folder) -> str:
-        done = subprocess.run([go, *arguments], cwd=cwd, capture_output=True, text=True)
-        if done.returncode:
-            pytest.skip(f"go {arguments[0]} failed: {done.stderr.strip().splitlines()[-1]}")
-        return done.stdout
-
-    module = f"github.com/apache/beam/sdks/v2@{release}"
-    with zipfile.ZipFile(json.loads(call("mod", "download", "-json", module))["Zip"]) as sources:
-        sources.extractall(folder / "sources")
-    copy = folder / "sources" / module
-    server = copy / "go/pkg/beam/runners/prism/internal/jobservices/server.go"
-    listening = 'fmt.Sprintf(":%d", port)'
-    code = server.read_text()
-    assert code.count(listening) == 1
-    server.write_text(code.replace(listening, listening.replace(":", "127.0.0.1:")))
-    call("build", "-o", str(folder / "prism"), "./go/cmd/prism", cwd=copy)
-    shutil.rmtree(folder / "sources")
-
-
-@pytest.fixture
-def on_prism(prism: Path, monkeypatch: pytest.MonkeyPatch) -> Engine:
-    """Runs a pipeline on Prism, its worker in this process."""
-    bind = _server._Server.add_insecure_port
-
-    def bind_loopback(self: object, address: str) -> int:
-        return bind(self, address.replace("[::]", "127.0.0.1"))
-
-    monkeypatch.setattr(_server._Server, "add_insecure_port", bind_loopback)
-    flags = ["--environment_type=LOOPBACK", "--prism_log_level=error"]
-
-    def run_on_prism(build: Build, _workers: int) -> None:
-        options = PipelineOptions([f"--prism_location={prism}", *flags])
-        with beam.Pipeline(runner=PrismRunner(), options=options) as pipeline:
-            build(pipeline)
-
-    return run_on_prism
 
 
 @pytest.mark.slow

@@ -4,7 +4,9 @@ import io
 import json
 import re
 from collections import Counter
+from pathlib import Path
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
@@ -57,12 +59,15 @@ def lines():
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory):
     """Recipe, output directory and manifests of a finished run."""
-    folder = tmp_path_factory.mktemp("counted")
+    return run(tmp_path_factory.mktemp("counted"), RECIPE)
+
+
+def run(folder, recipe):
     (folder / "data").mkdir()
     content = "\n".join(json.dumps({"translation": line}, ensure_ascii=False) for line in lines())
     (folder / "data" / "a.jsonl").write_text(content + "\n", encoding="utf-8")
     (folder / "data" / "b.txt").write_text("One line of prose.\nAnother line of it.\n")
-    (folder / "recipe.yaml").write_text(RECIPE)
+    (folder / "recipe.yaml").write_text(recipe)
     root = str(folder / "out")
     lock = prepare(load_recipe(folder / "recipe.yaml"), root, lambda _: None)
     manifests = execute(Job(lock, root, run_locally, 1, Silent()))
@@ -106,11 +111,66 @@ def test_both_directions_and_two_epochs_are_counted(ran):
     assert sum(row["num_repeated"] for row in german) == 3 * first
 
 
+def kept_lengths(root):
+    """Characters of both sides of the pairs that ingest kept by label, in the label's order."""
+    found = {}
+    for path in sorted(Path(root, "ingest", "documents").glob("*.parquet")):
+        for row in pq.read_table(path).to_pylist():
+            if "segment_labels" in row:
+                sides = zip(row["segment_labels"], row["text"].split("\n"), strict=True)
+                found.setdefault(row["label"], []).append([len(text) for _, text in sorted(sides)])
+    return found
+
+
+def test_profiles_are_those_of_the_pairs_that_were_kept(ran):
+    rows = pq.read_table(f"{ran[1]}/statistics/pair_profiles.parquet").to_pylist()
+    kept = kept_lengths(ran[1])
+    assert {each["label"] for each in rows} == set(kept)
+    assert {each["source"] for each in rows} == {None, "opus"}
+    for row in rows:
+        first, second = np.array(kept[row["label"]]).T
+        exact = {
+            "first_characters": first, "second_characters": second, "ratio": second / first
+        }  # fmt: skip
+        for name, values in exact.items():
+            found = row[name]
+            assert found["num_pairs"] == len(values)
+            ends = (found["least"], found["greatest"])
+            assert ends == pytest.approx((values.min(), values.max()))
+            for rank in (0.05, 0.25, 0.5, 0.75, 0.95):
+                value = found[f"rank_{rank:g}"]
+                # A value is one pair, so that of so few a rank is right within one and a half.
+                off = 0.015 + 1.5 / len(values)
+                below, upto = np.mean(values < value - 1e-9), np.mean(values <= value + 1e-9)
+                assert below - off <= rank <= upto + off
+
+
 def test_numbers_add_up(ran):
     with open(f"{ran[1]}/statistics/summary.json", encoding="utf-8") as file:
         summary = json.load(file)
     assert summary["num_failed_checks"] == 0
     assert summary["pairs"]["surviving"] == 57
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ("min_pairs: 4", "min_pairs"),
+        ("directions: as_is, held_out: [eng_Latn>deu_Latn]", "held_out_direction"),
+    ],
+)
+def test_pairs_that_no_document_holds_add_up(tmp_path, options, reason):
+    bitext = next(line for line in RECIPE.splitlines() if line.startswith("bitext:"))
+    changed = RECIPE.replace(bitext, f"bitext: {{pairs_per_document: 4, {options}}}")
+    _, root, _ = run(tmp_path, changed)
+    with open(f"{root}/statistics/summary.json", encoding="utf-8") as file:
+        summary = json.load(file)
+    assert summary["num_failed_checks"] == 0
+    rows = pq.read_table(f"{root}/statistics/documents.parquet").to_pylist()
+    lost = [row for row in rows if row["outcome"] == "excluded"]
+    assert {row["reason"] for row in lost} == {reason}
+    assert sum(row["num_documents"] for row in lost) == summary["pairs"]["excluded"] > 0
+    assert summary["pairs"]["unsampled"] == 0
 
 
 def test_summary_counts_pairs_and_documents_apart(ran):

@@ -7,9 +7,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
+import apache_beam as beam
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -20,7 +21,6 @@ from glotmill.pipelines.engine import Build, run_locally
 from glotmill.pipelines.run import execute, prepare
 from glotmill.pipelines.stages.base import Job, Manifests
 from glotmill.schemas.loading import load_recipe
-from glotmill.schemas.lock import Lock, Unit
 from glotmill.schemas.manifest import Manifest
 from glotmill.trainer import read_shards
 
@@ -161,24 +161,17 @@ def test_another_order_of_units_gives_the_same_shards(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    in_order = build.ingest
-    seen: list[Sequence[Unit]] = []
+    seen: list[Sequence[int]] = []
 
-    def backwards(pipeline: object, lock: Lock, units: Sequence[Unit], root: str) -> object:
-        seen.append(units)
-        return in_order(pipeline, lock, list(reversed(units)), root)
+    def backwards(ordinals: Iterable[int]) -> beam.PTransform:
+        seen.append(sorted(ordinals, reverse=True))
+        return beam.Create(seen[-1], reshuffle=False)
 
-    monkeypatch.setattr(build, "ingest", backwards)
-    monkeypatch.setattr(build, "_ordinals", _ordinals_backwards)
+    monkeypatch.setattr(build, "CreateOrdinals", backwards)
     manifests, _ = run(corpus / "recipe.yaml", tmp_path / "out")
-    assert len(seen[0]) > 3
+    assert len(seen) > 3
+    assert all(ordinals[0] > ordinals[-1] == 0 for ordinals in seen)
     assert digests(manifests) == digests(finished[1])
-
-
-def _ordinals_backwards(lock: Lock) -> object:
-    import apache_beam as beam
-
-    return "Units" >> beam.Create(reversed(range(len(lock.units))), reshuffle=False)
 
 
 def test_other_units_give_the_same_shards(

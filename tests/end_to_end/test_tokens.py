@@ -12,7 +12,6 @@ from pathlib import Path
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
-from test_near_duplicates import on_prism, prism  # noqa: F401
 
 from glotmill.pipelines.engine import Build, run_locally
 from glotmill.pipelines.run import execute, prepare
@@ -147,7 +146,7 @@ def test_prism_gives_the_same_files(
     finished: tuple[Path, Manifests],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    on_prism: Engine,  # noqa: F811
+    on_prism: Engine,
 ) -> None:
     monkeypatch.setattr("glotmill.pipelines.stages.base._SHARE_WORTH_AN_ENGINE", 0)
     found = run(corpus / "recipe.yaml", tmp_path / "out", engine=on_prism)

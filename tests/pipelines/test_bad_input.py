@@ -128,6 +128,47 @@ def test_model_that_is_not_there(invoke: Invoke) -> None:
     assert "none.bin: No such file" in error
 
 
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ("tokenizer: absent.json", "absent.json cannot be read"),
+        ("tokenizer: a.jsonl", "a.jsonl is no usable tokenizer.json"),
+        ("tokenizer: bytes.json", "bytes.json names no EOS token; name one of its tokens"),
+        ("tokenizer: bytes.json, eos: end", "bytes.json has no token 'end'"),
+    ],
+)
+def test_tokenizer_that_cannot_be_used_is_found_before_anything_is_read(
+    invoke: Invoke,
+    tmp_path: Path,
+    save_tokenizer: Callable[..., None],
+    options: str,
+    problem: str,
+) -> None:
+    save_tokenizer(tmp_path / "bytes.json")
+    recipe = RECIPE.replace("output: {", f"output:\n  {{tokens: {{{options}}}, ")
+    code, error = invoke("run", "recipe.yaml", recipe=recipe)
+    assert code == 2
+    assert error.startswith("error: recipe.yaml:9:"), error
+    assert problem in error
+    assert not (tmp_path / "out").exists()
+
+
+def test_more_datasets_than_can_be_blended_are_refused_before_shards_are_written(
+    invoke: Invoke, tmp_path: Path, save_tokenizer: Callable[..., None]
+) -> None:
+    save_tokenizer(tmp_path / "bytes.json")
+    stages = [{"name": f"s{number}", "parts": {"*": 1}} for number in range(255)]
+    mix = f"mix: {{stages: {json.dumps(stages)}, tiers: uniform}}"
+    recipe = RECIPE.replace("mix: {tiers: uniform}", mix).replace(
+        "output: {", "output:\n  {tokens: {tokenizer: bytes.json, append_eos: false}, "
+    )
+    code, error = invoke("run", "recipe.yaml", recipe=recipe)
+    assert code == 2
+    assert "GPT-NeoX blends at most 254 datasets, and there are 255 of its split" in error
+    assert (tmp_path / "out" / "small" / "compose" / "_SUCCESS").exists()
+    assert not (tmp_path / "out" / "small" / "shards").exists()
+
+
 def test_unknown_language_code(invoke: Invoke) -> None:
     recipe = RECIPE.replace("{column: lang}", "{code: xyzzy}")
     code, error = invoke("check", "recipe.yaml", recipe=recipe)

@@ -346,7 +346,7 @@ class BoomError(Exception):
 
 class Gathered:
     def __init__(self):
-        self.rows, self.rejects = [], []
+        self.rows, self.rejects, self.sketches = [], [], {}
 
     def timed(self, step, work):
         return work()

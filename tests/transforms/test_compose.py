@@ -9,7 +9,6 @@ import pyarrow as pa
 import pytest
 
 from glotmill.pipelines.stages.compose import ComposeStage, included_units
-from glotmill.schemas import recipe
 from glotmill.schemas.tables import AVAILABLE, COUNTS, DRAWABLE_SIZES, DRAWABLES
 from glotmill.transforms import pseudo_documents, tables
 from glotmill.transforms.compose import (
@@ -152,9 +151,10 @@ def test_what_is_available_are_sums_of_the_rows(composed):
             split = "validation" if row["held_out"] else "train"
             rows.append({**row, **about, "split": split, "num_documents": row["num_pairs"]})
         documents = [row for batch in composed.index().batches(unit) for row in batch.to_pylist()]
-        for row in read_excluded(composed.root, unit).column("row").to_pylist():
+        excluded = read_excluded(composed.root, unit).column("row").to_pylist()
+        for document in [*(documents[row] for row in excluded), *in_no_document(composed, unit)]:
             none = {"split": "excluded", "again": False, "num_tokens": 0, "num_fallback_tokens": 0}
-            rows.append({**documents[row], **about, **none, "num_documents": 1})
+            rows.append({**document, **about, **none, "num_documents": 1})
     found = read_table(f"{composed.root}/{AVAILABLE_PATH}").to_pylist()
     assert summed(found, keys) == summed(rows, keys)
     assert [tuple(row[key] for key in keys) for row in found] == sorted(summed(rows, keys))
@@ -176,15 +176,14 @@ def test_sizes_of_clusters_are_sums_of_what_training_may_draw(composed):
 
 
 def test_nothing_is_lost(composed):
-    """Kept are removed, excluded, or drawable; but for pairs of documents that are too short."""
+    """Kept are removed, excluded, or drawable, or pairs of documents that are too short."""
     index = index_of(composed)
     kept = {record.key: record.num_kept for record in composed.records}
     for unit, rows in drawables_of(composed):
         once = rows.filter(pa.compute.invert(rows.column("again")))
         drawable = sum(once.column("num_pairs").to_pylist())
         gone = int(index.removed_rows(unit).sum()) + read_excluded(composed.root, unit).num_rows
-        short = sum(short_groups(composed, unit)) if unit.category == "bitext" else 0
-        assert kept[unit.key] == gone + drawable + short
+        assert kept[unit.key] == gone + drawable + len(in_no_document(composed, unit))
     counts = read_manifest(composed.root, "compose").counts
     found = summed(read_table(f"{composed.root}/{AVAILABLE_PATH}").to_pylist(), ("split", "again"))
     assert counts == {
@@ -211,10 +210,26 @@ def groups_by_hand(corpus, unit):
     }
 
 
-def short_groups(corpus, unit):
+def in_no_document(corpus, unit):
+    """Pairs of groups that are too short for training."""
+    if unit.category != "bitext":
+        return []
     found = groups_by_hand(corpus, unit)
-    sizes = [len(group) for (_, out), groups in found.items() if not out for group in groups]
-    return [size for size in sizes if size < BITEXT["min_pairs"]]
+    groups = [group for (_, out), groups in found.items() if not out for group in groups]
+    return [pair for group in groups if len(group) < BITEXT["min_pairs"] for pair in group]
+
+
+def test_pairs_that_no_document_holds_are_counted(composed):
+    (unit,) = [unit for unit, _ in drawables_of(composed) if unit.category == "bitext"]
+    counted = read_table(f"{composed.root}/compose/statistics/lost-{unit.key}.parquet").to_pylist()
+    assert {(row["outcome"], row["reason"]) for row in counted} == {("excluded", "min_pairs")}
+    found = {row["label"]: [row["num_documents"], row["num_words"]] for row in counted}
+    expected = defaultdict(lambda: [0, 0])
+    for pair in in_no_document(composed, unit):
+        expected[pair["label"]][0] += 1
+        expected[pair["label"]][1] += pair["num_words"]
+    assert found == expected
+    assert found
 
 
 def test_pseudo_documents_are_groups_of_pairs_twice(composed):
@@ -232,7 +247,6 @@ def test_pseudo_documents_are_groups_of_pairs_twice(composed):
         for row in rows.to_pylist()
     )
     assert found == expected
-    assert short_groups(composed, unit)
     hashes = rows.column("content_hash").to_pylist()
     assert len(set(hashes)) == len(hashes)
     assert rows.column("draw").to_pylist() == [sample_draw(SEED, each) for each in hashes]
@@ -413,17 +427,6 @@ def test_the_key_goes_by_the_content_of_the_tokenizer(make_corpus, tokens, tmp_p
         keys.append(ComposeStage().key(job, "before"))
     assert keys[0] == keys[1]
     assert len(set(keys)) == 3
-
-
-def test_a_token_that_is_not_there_is_an_error_before_the_work(make_corpus, tokens):
-    from glotmill.pipelines.errors import UserError
-    from glotmill.pipelines.stages.base import Job
-
-    corpus = make_corpus([[("eng", "text")]], output={"tokens": {**tokens, "eos": "</s>"}})
-    job = Job(corpus.lock, corpus.root, None, 1, None)
-    with pytest.raises(UserError, match=r"^output\.tokens: .* has no token '</s>'; name one of"):
-        ComposeStage().key(job, "before")
-    assert recipe.TokenOutput.model_validate(tokens).append_eos
 
 
 @pytest.mark.parametrize("change", ["fewer", "more", "others"])

@@ -99,9 +99,9 @@ def test_documents_are_never_rendered_where_only_counts_are_wanted(corpus, found
     calls = []
     batches = drawables.PseudoDocuments.batches
 
-    def watched(self, *arguments, render):
+    def watched(self, *arguments, render, **more):
         calls.append(render)
-        return batches(self, *arguments, render=render)
+        return batches(self, *arguments, render=render, **more)
 
     monkeypatch.setattr(drawables.PseudoDocuments, "batches", watched)
     assert rows_of(found, 1, text=False).num_rows > 0

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import time
 from pathlib import Path
 
 import apache_beam as beam
@@ -309,3 +310,16 @@ def test_on_the_engine(ingest, tmp_path):
         assert [(e.num_rows, e.sha256) for e in found.files] == [
             (e.num_rows, e.sha256) for e in done.record.files
         ]
+
+
+def test_steps_add_up_to_the_time_of_the_unit(tmp_path):
+    lines = (json.dumps({"text": f"{ENGLISH} {i}"}) for i in range(2_000))
+    start = time.thread_time()
+    ingested = Ingested(
+        tmp_path, {"a.jsonl": "\n".join(lines)}, {"format": "jsonl", "language": {"code": "eng"}}
+    )
+    elapsed = time.thread_time() - start
+    steps = ingested.record.profile
+    assert {"read", "normalise", "measure", "write", "sketches"} <= set(steps)
+    assert 0 < sum(steps.values()) < elapsed
+    assert all(seconds >= 0 for seconds in steps.values())

@@ -17,7 +17,7 @@ class Kept:
     """Takes what a unit gives."""
 
     def __init__(self):
-        self.rows, self.rejects = [], []
+        self.rows, self.rejects, self.sketches = [], [], {}
 
     def timed(self, step, work):
         return work()

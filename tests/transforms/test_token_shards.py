@@ -21,7 +21,14 @@ from glotmill.transforms.curriculum import read_curriculum
 from glotmill.transforms.draws import order_draw
 from glotmill.transforms.plan import PLAN_PATH
 from glotmill.transforms.tables import read_table
-from glotmill.transforms.token_shards import JoinDatasets, Naming, TokenShard, dataset_name, runs_of
+from glotmill.transforms.token_shards import (
+    JoinDatasets,
+    Naming,
+    TokenShard,
+    dataset_name,
+    planned_datasets,
+    runs_of,
+)
 from glotmill.transforms.training_files import MEGATRON, NEOX
 
 LENGTH = 24
@@ -495,6 +502,14 @@ def test_tiers_with_names_in_other_scripts_have_datasets_of_their_own():
     names = ["高", "中", "низкий", "très_bas"]
     found = [dataset_name("train", "book", name) for name in names]
     assert found == ["train-book-高", "train-book-中", "train-book-низкий", "train-book-très-bas"]
+
+
+def test_datasets_are_known_from_the_plan(corpus):
+    plan, recipe = read_table(f"{corpus.root}/{PLAN_PATH}"), corpus.lock.recipe
+    found = planned_datasets(plan, recipe.output.tokens.datasets, recipe.mix.stages)
+    there = {name for name in datasets_there(corpus) if name.startswith("train-")}
+    assert found == there
+    assert len(found) >= 2
 
 
 @pytest.mark.slow

@@ -35,9 +35,7 @@ def load_tokenizer(
     """
     content = read_content(uri)
     try:
-        return _loader(uri, content, backend, encoding)(
-            _name(uri), hashlib.sha256(content).hexdigest()
-        )
+        return _loader(uri, content, backend, encoding)(_name(uri), _sha256(content))
     except ImportError as error:
         raise TokenizerError(
             f"tokenizer {uri} needs the package {error.name}: pip install 'glotmill[tokens]'"
@@ -73,6 +71,19 @@ def read_content(uri: str) -> bytes:
         raise TokenizerError(str(error)) from None
     except Exception as error:  # each file system has its own kinds of failure
         raise TokenizerError(f"tokenizer {uri} cannot be read: {error}") from None
+
+
+def sha256_of(uri: str) -> str:
+    """The SHA-256 of a tokenizer's file, as `Tokenizer.sha256` has it, without loading it.
+
+    Raises:
+        TokenizerError: it is not there, or not readable.
+    """
+    return _sha256(read_content(uri))
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def _name(uri: str) -> str:
