@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 import apache_beam as beam
 from apache_beam import typehints
@@ -25,6 +25,16 @@ Build: TypeAlias = Callable[[beam.Pipeline], object]
 
 _JOB_NAME = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
 _NUM_SHOWN = 5
+
+
+class RunningJob(Protocol):
+    """What Beam gives for a job that was submitted to Dataflow."""
+
+    def job_id(self) -> str:
+        """Dataflow's name of it."""
+
+    def cancel(self) -> object:
+        """Asks Dataflow to end it."""
 
 
 class TemplateStaged(RunError):  # noqa: N818
@@ -113,13 +123,20 @@ class DataflowOptions:
         return [*flags, *self.more]
 
 
-def run_on_dataflow(build: Build, options: DataflowOptions, *, workers: int | None = None) -> None:
+def run_on_dataflow(
+    build: Build,
+    options: DataflowOptions,
+    *,
+    workers: int | None = None,
+    stop: Callable[[RunningJob], None] | None = None,
+) -> None:
     """Runs a pipeline on Dataflow and waits for it, or stages it as a template.
 
     Args:
         build: adds the transforms to an empty pipeline.
         options: where and how.
         workers: machines to begin with; Dataflow adds and removes some as it goes.
+        stop: does with the job what the user wants, once the wait is interrupted.
 
     Raises:
         RunError: the job failed or was cancelled.
@@ -146,6 +163,10 @@ def run_on_dataflow(build: Build, options: DataflowOptions, *, workers: int | No
         )
     try:
         state = result.wait_until_finish()
+    except KeyboardInterrupt:
+        if stop is not None:
+            stop(result)
+        raise
     except DataflowRuntimeException as error:
         raise RunError(f"the Dataflow job {result.job_id()} failed: {error}") from error
     if state != "DONE":

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 import grpc
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from glotmill.dashboard.formats import size
 from glotmill.pipelines.engine import Build
 from glotmill.pipelines.engines.endpoints import Endpoint
 from glotmill.pipelines.engines.flink_rest import FlinkRest, Overview
@@ -128,8 +129,8 @@ def check_disk(units: Sequence[Unit], root: str) -> None:
     wanted = int(_DISK_PER_TEXT * sum(unit.num_bytes for unit in units))
     if free is not None and free < wanted:
         raise UserError(
-            f"{root} has {free / 1e9:,.1f} GB free; about {wanted / 1e9:,.1f} GB are wanted for "
-            f"{len(units):,} units: name a folder on another disk with --out"
+            f"{root} has {size(free)} free; about {size(wanted)} are wanted for {len(units):,} "
+            "units: name a folder on another disk with --out"
         )
 
 

@@ -8,12 +8,13 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
 
 from glotmill.pipelines import build
-from glotmill.pipelines.dataflow import DataflowOptions, check_paths, run_on_dataflow
+from glotmill.pipelines.dataflow import DataflowOptions, RunningJob, check_paths, run_on_dataflow
 from glotmill.pipelines.engine import Build, run_locally
 from glotmill.pipelines.engines.dataflow import dataflow_options
 from glotmill.pipelines.engines.flink import flink_target
@@ -209,7 +210,8 @@ class Session:
         if self._jobs is not None:
             self._jobs.run(build, workers)
         elif isinstance(self._target, DataflowOptions):
-            run_on_dataflow(build, self._target, workers=workers)
+            stop = partial(self.stop_on_dataflow, region=self._target.region)
+            run_on_dataflow(build, self._target, workers=workers, stop=stop)
         else:
             run_locally(build, workers)
 
@@ -224,6 +226,16 @@ class Session:
             self._tell(f"job {job.note.job_name} was cancelled")
         else:
             self._tell(f"job {job.note.job_name} does not end; look at the engine")
+
+    def stop_on_dataflow(self, job: RunningJob, region: str) -> None:
+        """Does with a job on Dataflow what the user wants, and says what becomes of it."""
+        name = job.job_id()
+        if self._wants_end(name):
+            job.cancel()
+            self._tell(f"Dataflow was asked to cancel job {name}")
+        else:
+            end = f"gcloud dataflow jobs cancel {name} --region={region}"
+            self._tell(f"job {name} goes on, and no later run will wait for it; '{end}' ends it")
 
     def _wants_end(self, name: str) -> bool:
         if self._options.on_stop != "ask" or not sys.stdin.isatty():
