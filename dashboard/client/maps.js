@@ -74,6 +74,7 @@ const Maps = (() => {
       left -= count;
       return at;
     });
+    const whole = (size) => (Number.isInteger(size) ? Format.compact(size) : "");
     const ends = [1, Math.max(2, points[points.length - 1].size)];
     return plot({
       width,
@@ -81,7 +82,7 @@ const Maps = (() => {
       marginLeft: 64,
       marginBottom: 42,
       ariaLabel: `Clusters of ${kind} of at least a size`,
-      x: { type: "log", domain: ends, grid: true, label: "cluster size", tickFormat: Format.compact, ticks: ticks(width) },
+      x: { type: "log", domain: ends, grid: true, label: "cluster size", tickFormat: whole, ticks: ticks(width) },
       y: { type: "log", domain: [0.8, points[0].least * 1.2], grid: true, label: "clusters of at least this size", tickFormat: Format.compact, ticks: 5 },
       marks: [
         Plot.line(points, { x: "size", y: "least", stroke: color("duplicates"), strokeWidth: 2, curve: "step-before" }),

@@ -1,6 +1,7 @@
-"""Pictures of the report for the README: `python docs/pictures/make.py OUT`, a finished run.
+"""Pictures of the report for the README: `python docs/pictures/make.py OUT`.
 
-The run of `glotmill init` is what the pictures show. Needs the extra `test` and a browser.
+OUT is a finished run with `report-training.html`: the pictures show `recipes/udhr-tokens.yaml`, trained
+on with `recipes/sample/train.yaml`. Needs the extra `test` and a browser.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ PICTURES = (
     ("triage", "triage", ".controls .grow"),
     ("mixture", "mixture", "#legend-tiers"),
     ("duplicates", "duplicates", "h2"),
+    ("training", "training", "h2"),
 )
+PAGE = "report-training.html"
 _HEADER = 97
 SIZE = {"width": 1280, "height": 800}
 # Colours of a picture: flat areas and text lose nothing, and it becomes a third as large.
@@ -36,7 +39,7 @@ def main() -> None:
         for scheme, pictures in (("light", PICTURES), ("dark", PICTURES[1:2])):
             context = browser.new_context(viewport=SIZE, color_scheme=scheme)
             for name, view, first in pictures:
-                page, troubles = open_report(context, root, view)
+                page, troubles = open_report(context, root, view, PAGE)
                 box = page.locator(f"#{view} {first}").first.bounding_box()
                 page.evaluate("top => scrollTo(0, top)", box["y"] - _HEADER)
                 page.wait_for_timeout(200)

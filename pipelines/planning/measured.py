@@ -6,8 +6,8 @@ Each is from a page of the documentation, where its measurement stands; what a s
 
 from __future__ import annotations
 
-# docs/performance.md, "Ingest": 8.5 to 9.2 MB a CPU second; where there is no sample.
-INGEST_SECONDS_PER_BYTE = 1 / 8.5e6
+# docs/performance.md, "Ingest": 7.6 to 8.2 MB a CPU second; where there is no sample.
+INGEST_SECONDS_PER_BYTE = 1 / 8e6
 
 # docs/performance.md, "A whole run": deduplicate took 2 s of two workers for 1,000,000 documents.
 EXACT_SECONDS_PER_DOCUMENT = 2 * 2 / 1e6
@@ -30,8 +30,8 @@ MIX_SECONDS_PER_TOKEN = (10.9 - 164e6 * MIX_SECONDS_PER_BYTE) / 68.3e6
 # docs/performance.md, "A whole run": the report of 1,000,000 documents.
 REPORT_SECONDS = 2.0
 
-# docs/performance.md, "Ingest": two workers are 1.81 times as fast as one.
-LOCAL_EFFICIENCY = 1.81 / 2
+# docs/performance.md, "Ingest": two workers are 1.79 times as fast as one.
+LOCAL_EFFICIENCY = 1.79 / 2
 # docs/performance.md, "A whole run": the sample recipe takes 5 s, nearly all of it to start.
 LOCAL_START_SECONDS = 4.0
 

@@ -36,10 +36,10 @@ class Troubles:
             self.seen.append(f"request: {url}")
 
 
-def open_report(context, root, address=""):
+def open_report(context, root, address="", name="report.html"):
     """A page with a report, and what went wrong in it so far."""
     page = context.new_page()
-    url = f"file://{root}/report.html"
+    url = f"file://{root}/{name}"
     troubles = Troubles(page, url)
     page.goto(f"{url}#{address}")
     return page, troubles

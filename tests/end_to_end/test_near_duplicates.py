@@ -325,6 +325,7 @@ def two_corpora(tmp_path: Path, sample_rows: list[Row]) -> tuple[Path, Path]:
     return tmp_path / "old" / "recipe.yaml", tmp_path / "new" / "recipe.yaml"
 
 
+@pytest.mark.slow
 def test_a_new_source_against_an_old_corpus(
     glotmill: Glotmill, tmp_path: Path, two_corpora: tuple[Path, Path]
 ) -> None:
