@@ -121,6 +121,7 @@ def test_corpus_json_describes_the_files(tmp_path: Path) -> None:
         assert shard["sha256"] == hashlib.sha256(content).hexdigest()
 
 
+@pytest.mark.slow
 def test_number_of_processes_does_not_matter(tmp_path: Path) -> None:
     corpora = []
     for workers in ("1", "2"):

@@ -7,6 +7,8 @@ from browser import column_of, download, open_report, rows_of
 
 from glotmill.dashboard import build_report
 
+pytestmark = pytest.mark.slow
+
 GERMAN, SWAHILI = "deu_Latn-eng_Latn", "eng_Latn-swh_Latn"
 CELL, MARGIN = 48, 84
 
@@ -371,7 +373,6 @@ def test_an_unexpected_ratio_is_marked(context, make_pairs_run):
     assert troubles.seen == []
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_in_a_pair_that_is_shown(scheme, context, make_pairs_run):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()

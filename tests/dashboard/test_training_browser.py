@@ -9,6 +9,8 @@ from training_writer import HOSTILE, lines_of, write_run, write_spikes, write_tr
 
 from glotmill.dashboard import build_training_report
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def context():
@@ -156,7 +158,6 @@ def test_a_run_that_has_told_nothing_is_drawn(context, folders, tmp_path):
     assert seen[0].seen == []
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_no_serious_problem(scheme, visit, context):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()

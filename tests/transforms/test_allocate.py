@@ -103,6 +103,8 @@ def test_no_other_division_is_fairer(given_parts, place):
     """
     weights, lower, upper = given_parts
     assume((weights > 0).all() and (upper > lower).all())
+    # The solver takes coefficients of 1e-9 and less for nought.
+    weights = np.maximum(weights, 1e-6 * weights.max())
     total = lower.sum() + place * (upper.sum() - lower.sum())
     scale = total or 1.0
     served = fill(total, weights, lower, upper) / scale

@@ -168,6 +168,7 @@ def test_what_cannot_be_rendered():
         render(TEMPLATES["plain"], LABELS, [])
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(20)
 @pytest.mark.parametrize("name", TEMPLATES)
 @pytest.mark.parametrize("piece", ["\\", "\n", "\\\n", "\n[deu_Latn]: ", "\\\n[eng_Latn]: "])
