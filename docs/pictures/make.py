@@ -1,7 +1,7 @@
 """Pictures of the report for the README: `python docs/pictures/make.py OUT`.
 
-OUT is a finished run with `report-training.html`: the pictures show `recipes/udhr-tokens.yaml`, trained
-on with `recipes/sample/train.yaml`. Needs the extra `test` and a browser.
+OUT is a finished run with `report-training.html`: the pictures show `recipes/udhr-tokens.yaml`,
+trained on with `recipes/sample/train.yaml`. Needs the extra `test` and a browser.
 """
 
 from __future__ import annotations
