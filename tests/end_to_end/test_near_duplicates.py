@@ -255,6 +255,7 @@ def template(tmp_path: Path, sample_rows: list[Row]) -> Path:
     return recipe
 
 
+@pytest.mark.slow
 def test_the_valve_stops_the_run_and_says_how_to_go_on(
     glotmill: Glotmill, tmp_path: Path, template: Path
 ) -> None:

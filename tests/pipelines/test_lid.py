@@ -66,6 +66,7 @@ def test_only_confirmed_documents_count_however_they_are_batched():
     }
 
 
+@pytest.mark.slow
 def test_thresholds_of_a_run_can_be_pasted(glotmill, tmp_path, labelled):
     # The same articles again and again: a label wants a hundred documents.
     few = [row for row in labelled if row["lang"] in ("eng_Latn", "rus_Cyrl")]

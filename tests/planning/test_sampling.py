@@ -94,6 +94,7 @@ def all_slices(framed, tmp_path, monkeypatch):
     return sources, size / 5, sampled
 
 
+@pytest.mark.slow
 def test_intervals_of_real_slices_hold_the_truth(all_slices):
     sources, budget, everything = all_slices
     amounts = SourceAmounts(everything)

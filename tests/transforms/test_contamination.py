@@ -233,6 +233,7 @@ def test_what_is_found_is_what_a_search_finds(segments, texts, least):
     assert index.find(hashes, counts, ngram_hashes(hashes, FIRST)).tolist() == expected
 
 
+@pytest.mark.slow
 def test_nothing_of_the_sample_is_found_in_its_shuffled_words(find, sample_rows):
     """A run of words holds by its order: the same words in another one are no contamination."""
     segments = [row["text"].replace("\n", " ") for row in sample_rows]

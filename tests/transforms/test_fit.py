@@ -302,6 +302,7 @@ def test_random_corpora_are_drawn_as_planned(make_corpus, tokenizer_file, seed):
     assert_realised(random_corpus(make_corpus, seed, tokenizer_file()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("caps", [{}, {"d3": 0.04}])
 def test_a_label_of_many_domains_meets_its_target_too(make_corpus, caps):
     """Domains that no cap sets apart are drawn at one rate."""

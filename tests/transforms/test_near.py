@@ -362,6 +362,7 @@ def test_the_order_of_units_does_not_matter(some_corpus):
         assert files_of(corpus, options, ordinals=ordinals) == in_order
 
 
+@pytest.mark.slow
 def test_neither_partitions_nor_pieces_matter(some_corpus, monkeypatch):
     corpus, options = some_corpus
     as_it_is = files_of(corpus, options)
@@ -373,6 +374,7 @@ def test_neither_partitions_nor_pieces_matter(some_corpus, monkeypatch):
         assert files_of(corpus, options) == as_it_is
 
 
+@pytest.mark.slow
 def test_components_of_many_workers_are_those_of_one(some_corpus):
     corpus, options = some_corpus
     assert files_of(corpus, options, distributed=True) == files_of(corpus, options)
