@@ -43,6 +43,8 @@ def test_every_view_opens_from_its_link(visit, parallel):
     assert current_view(page) == (["overview"], ["#overview"])
     for view in VIEWS:
         page.click(f'nav a[href="#{view}"]')
+        # The address changes at once, the view when the browser tells the page of it.
+        page.wait_for_selector(f"#{view}.current")
         assert current_view(page) == ([view], [f"#{view}"])
         assert page.inner_text(f"#{view} h2")
         charts = page.eval_on_selector_all(
