@@ -115,7 +115,7 @@ def check_inputs(
     problems = []
     for index, (source, files) in enumerate(found):
         tried: list[str] = []
-        for group in read_together(source, files)[:_NUM_PROBED]:
+        for group in _together(source, files)[:_NUM_PROBED]:
             problem = _problem(loaded, index, source, group)
             if problem is None:
                 break
@@ -126,9 +126,7 @@ def check_inputs(
         raise UserError("\n".join(problems))
 
 
-def read_together(
-    source: Source, files: Sequence[storage.InputFile]
-) -> list[list[storage.InputFile]]:
+def _together(source: Source, files: Sequence[storage.InputFile]) -> list[list[storage.InputFile]]:
     """The files of a source, those that are read together as one group."""
     if not source.is_bitext:
         return [[file] for file in files]
@@ -199,20 +197,7 @@ def lock_recipe(
     inputs: list[Input] = []
     units: list[Unit] = []
     for source, files in found:
-        of_source = [
-            [
-                Input(
-                    source=source.name,
-                    path=file.path,
-                    name=row_name(file.path, folder),
-                    format=input_format(source, group[0].path),
-                    size=file.size,
-                    checksum=checksum(file),
-                )
-                for file in group
-            ]
-            for group in read_together(source, files)
-        ]
+        of_source = inputs_of(source, files, folder, checksum)
         inputs += (each for group in of_source for each in group)
         units += _units(recipe, source, of_source, part)
     return Lock(
@@ -222,6 +207,36 @@ def lock_recipe(
         units=tuple(units),
         ingest_version=INGEST_VERSION,
     )
+
+
+def inputs_of(
+    source: Source,
+    files: Sequence[storage.InputFile],
+    folder: str,
+    checksum: Callable[[storage.InputFile], str],
+) -> list[list[Input]]:
+    """The files of a source as a lock has them; those that are read together stand together.
+
+    Args:
+        source: the source.
+        files: of it.
+        folder: of the recipe, which names of files are relative to.
+        checksum: of one input.
+    """
+    return [
+        [
+            Input(
+                source=source.name,
+                path=file.path,
+                name=row_name(file.path, folder),
+                format=input_format(source, group[0].path),
+                size=file.size,
+                checksum=checksum(file),
+            )
+            for file in group
+        ]
+        for group in _together(source, files)
+    ]
 
 
 def _ingest_part(recipe: Recipe) -> dict[str, object]:

@@ -6,15 +6,8 @@ import os
 
 from glotmill.pipelines.planning.frame import FileGroup, file_group
 from glotmill.pipelines.run import check_evaluation_sets, check_model, check_stages
-from glotmill.pipelines.units import (
-    check_inputs,
-    find_inputs,
-    input_format,
-    read_together,
-    row_name,
-)
+from glotmill.pipelines.units import check_inputs, find_inputs, inputs_of
 from glotmill.schemas.loading import LoadedRecipe
-from glotmill.schemas.lock import Input
 from glotmill.schemas.recipe import Source
 
 
@@ -32,19 +25,7 @@ def framed_inputs(loaded: LoadedRecipe) -> list[tuple[Source, list[FileGroup]]]:
     folder = os.path.dirname(loaded.path)
     framed = []
     for source, files in found:
-        groups = [
-            [
-                Input(
-                    source=source.name,
-                    path=file.path,
-                    name=row_name(file.path, folder),
-                    format=input_format(source, group[0].path),
-                    size=file.size,
-                    checksum="",  # of a file that may be long, for nothing
-                )
-                for file in group
-            ]
-            for group in read_together(source, files)
-        ]
+        # A checksum reads all of a file that may be long, for nothing.
+        groups = inputs_of(source, files, folder, lambda file: "")
         framed.append((source, [file_group(source, group) for group in groups]))
     return framed
