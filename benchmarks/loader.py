@@ -87,6 +87,7 @@ def write_lists(folder: Path, training: Training) -> None:
             "input_ids": ids,
             **{name: rows.column(name) for name in rows.column_names},
             "tier": [dataset.tier] * len(rows),
+            "dataset": [dataset.name] * len(rows),
             "num_tokens": pa.array(files.sizes, pa.int64()),
         }
         path = f"tokens/parquet/train-{number:05d}.parquet"

@@ -417,6 +417,8 @@ TOKEN_ROWS = pa.schema(
     [
         pa.field("input_ids", pa.list_(pa.int32()), nullable=False),
         *_TOKEN_ABOUT,
+        # Of training.yaml: its split, stage of training, category and tier.
+        pa.field("dataset", pa.string(), nullable=False),
     ]
 )
 

@@ -10,11 +10,10 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -26,8 +25,12 @@ from glotmill.schemas.training import Training, TrainingDataset
 from glotmill.trainer.data import DataError
 from glotmill.trainer.shards import list_shards, read_shards
 
+Split: TypeAlias = Literal["train", "validation"]
+#: What shards add to a dataset: its name, and what `_Files.write` takes.
+Part: TypeAlias = tuple[str, pa.Array, Any, pa.RecordBatch, Any]
+
 _MADE_OF, _ASIDE = "made-of.json", ".tmp"
-_SPLITS: tuple[Literal["train", "validation"], ...] = ("train", "validation")
+_SPLITS: tuple[Split, ...] = ("train", "validation")
 _ROWS = 10_000  # a row group of the mix; more are not in memory
 # What packed sequences say of their pieces, by its name for documents.
 _PIECES = {
@@ -49,7 +52,7 @@ def convert(training: Training, root: Path, kind: str, folder: Path) -> None:
 
     Raises:
         ShardError: the mix is not finished, or a file is not what its manifest says.
-        DataError: there are no such lists, or they do not hold what training.yaml says.
+        DataError: there are no such lists, or stages that packed sequences do not know.
     """
     made_of = _made_of(training, root, kind)
     marker = folder / _MADE_OF
@@ -59,7 +62,8 @@ def convert(training: Training, root: Path, kind: str, folder: Path) -> None:
     for left in (aside, folder):
         shutil.rmtree(left, ignore_errors=True)
     aside.mkdir(parents=True)
-    (_copy_packed if kind == "packed" else _copy_lists)(training, root, aside)
+    for split in _SPLITS:
+        _copy(training, root, kind, split, aside)
     (aside / _MADE_OF).write_text(json.dumps(made_of, indent=1))
     aside.rename(folder)
 
@@ -69,12 +73,22 @@ def converted(training: Training, kind: str, folder: Path) -> Training:
 
     Packed sequences hold all that was drawn, shuffled together: they are one dataset a split.
     """
-    entries = training.datasets if kind == "parquet" else _packed_entries(training, folder)
+    packed = kind == "packed"
+    entries = list(_packed_entries(training, folder)) if packed else training.datasets
     files = [
         each.model_copy(update={"prefix": each.name, "documents": f"{each.name}.documents.parquet"})
         for each in entries
     ]
     return training.model_copy(update={"datasets": files})
+
+
+def _packed_entries(training: Training, folder: Path) -> Iterator[TrainingDataset]:
+    for split in _SPLITS:
+        if entries := training.of_split(split):
+            num_pieces = len(IndexedDataset(folder / split))
+            num_tokens = sum(entry.num_tokens for entry in entries)
+            counts = {"num_documents": num_pieces, "num_tokens": num_tokens, "weight": 1.0}
+            yield TrainingDataset(name=split, split=split, category="", **counts)
 
 
 def _made_of(training: Training, root: Path, kind: str) -> dict[str, Any]:
@@ -93,134 +107,69 @@ def _made_of(training: Training, root: Path, kind: str) -> dict[str, Any]:
     return {"kind": kind, "files": sums, "datasets": datasets, "dtype": training.dtype}
 
 
+def _copy(training: Training, root: Path, kind: str, split: Split, folder: Path) -> None:
+    with ExitStack() as opened:
+        files: dict[str, _Files] = {}
+        for rows in read_shards(
+            root, split, verify=True, batch_rows=_ROWS, folder=f"tokens/{kind}"
+        ):
+            for name, *part in _in_pieces(rows, split) if kind == "packed" else _listed(rows):
+                if name not in files:
+                    made = _Files(folder / name, training.dtype)
+                    files[name] = opened.enter_context(made)
+                files[name].write(*part)
+        for each in files.values():
+            each.finish()
+
+
+def _listed(rows: pa.RecordBatch) -> Iterator[Part]:
+    names = rows.column("dataset")
+    for name in names.unique().to_pylist():
+        own = rows.filter(pc.equal(names, name))
+        sizes, about = own.column("num_tokens"), own.drop_columns(["input_ids"])
+        yield name, own.column("input_ids").flatten(), sizes, about, np.ones(len(own), POINTER)
+
+
+def _in_pieces(rows: pa.RecordBatch, split: Split) -> Iterator[Part]:
+    tokens, sizes = (rows.column(name).flatten() for name in ("input_ids", "document_lengths"))
+    columns = {name: rows.column(of).flatten() for name, of in _PIECES.items()}
+    counts = pc.list_value_length(rows.column("document_lengths"))
+    yield split, tokens, sizes, pa.RecordBatch.from_pydict(columns), counts
+
+
 class _Files(ExitStack):
     """Token files in the making; the `.idx` is written when all tokens are."""
 
-    def __init__(self, folder: Path, name: str, dtype: str) -> None:
+    def __init__(self, prefix: Path, dtype: str) -> None:
         super().__init__()
-        self._prefix, self._dtype = folder / name, np.dtype(dtype).newbyteorder("<")
-        self._tokens = self.enter_context(open(f"{self._prefix}.bin", "wb"))  # noqa: SIM115
+        self._prefix, self._dtype = prefix, np.dtype(dtype).newbyteorder("<")
+        self._tokens = self.enter_context(open(f"{prefix}.bin", "wb"))  # noqa: SIM115
         self._rows: pq.ParquetWriter | None = None
         self._sizes, self._counts = [np.empty(0, SIZE)], [np.empty(0, POINTER)]
-        self.num_documents = 0
 
-    def write(self, tokens: pa.Array, sizes: Any, rows: pa.Table, counts: Any = None) -> None:
-        """Append documents: their tokens end to end, and a row on each of their sequences.
+    def write(self, tokens: pa.Array, sizes: Any, about: pa.RecordBatch, counts: Any) -> None:
+        """Append documents.
 
         Args:
-            tokens: of all of them.
+            tokens: of all of them, end to end.
             sizes: tokens of each sequence.
-            rows: on each sequence.
-            counts: sequences of each document; absent: one.
+            about: a row on each sequence.
+            counts: sequences of each document.
         """
         narrow = tokens.cast(pa.from_numpy_dtype(self._dtype))  # fails where a token is too large
         self._tokens.write(np.asarray(narrow, self._dtype).tobytes())
         self._sizes.append(np.asarray(sizes, SIZE))
-        self._counts.append(np.ones(len(rows), POINTER) if counts is None else counts)
-        self.num_documents += len(self._counts[-1])
+        self._counts.append(np.asarray(counts, POINTER))
         if self._rows is None:
             path = f"{self._prefix}.documents.parquet"
-            self._rows = self.enter_context(pq.ParquetWriter(path, rows.schema))
-        self._rows.write_table(rows)
+            self._rows = self.enter_context(pq.ParquetWriter(path, about.schema))
+        self._rows.write_batch(about)
 
     def finish(self) -> None:
-        """Write the `.idx`, and close all files."""
+        """Write the `.idx`."""
         sizes, counts = np.concatenate(self._sizes), np.concatenate(self._counts)
         header = pack_header(self._dtype, len(counts), len(sizes))
         pointers = pointers_of(sizes, self._dtype.itemsize).astype(POINTER)
         bounds = np.append(0, np.cumsum(counts)).astype(POINTER)
         parts = (header, *(part.tobytes() for part in (sizes, pointers, bounds)))
         Path(f"{self._prefix}.idx").write_bytes(b"".join(parts))
-        self.close()
-
-
-def _copy_lists(training: Training, root: Path, folder: Path) -> None:
-    for split in _SPLITS:
-        takers = _takers(training, split)
-        with ExitStack() as opened:
-            files = {
-                entry.name: opened.enter_context(_Files(folder, entry.name, training.dtype))
-                for entry in training.of_split(split)
-            }
-            for rows in _tables(root, split, "tokens/parquet"):
-                _deal(rows, takers, files)
-            for each in files.values():
-                each.finish()
-
-
-def _copy_packed(training: Training, root: Path, folder: Path) -> None:
-    for split in _SPLITS:
-        if not training.of_split(split):
-            continue
-        with _Files(folder, split, training.dtype) as files:
-            for rows in _tables(root, split, "tokens/packed"):
-                lengths = rows.column("document_lengths").combine_chunks()
-                about = {name: rows.column(of).combine_chunks() for name, of in _PIECES.items()}
-                files.write(
-                    rows.column("input_ids").combine_chunks().flatten(),
-                    lengths.flatten(),
-                    pa.table({name: values.flatten() for name, values in about.items()}),
-                    np.asarray(pc.list_value_length(lengths), POINTER),
-                )
-            files.finish()
-
-
-def _tables(root: Path, split: Literal["train", "validation"], kind: str) -> Iterator[pa.Table]:
-    for batch in read_shards(root, split, verify=True, batch_rows=_ROWS, folder=kind):
-        yield pa.Table.from_batches([batch])
-
-
-#: Datasets by category and tier; a tier of None is any.
-Takers = dict[tuple[str, str | None], list[TrainingDataset]]
-
-
-def _takers(training: Training, split: Literal["train", "validation"]) -> Takers:
-    """The datasets that documents of a category, or of a category and tier, go to in turn.
-
-    Rows do not tell their stage of training, but the shards follow the stages: each dataset takes
-    as many documents as it has, and the next of the kind the rest.
-    """
-    stages = list(enumerate(training.stages))
-    stage_of = {name: number for number, stage in reversed(stages) for name in stage.weights}
-    entries = sorted(training.of_split(split), key=lambda entry: stage_of.get(entry.name, 0))
-    tiers: dict[str, set[str | None]] = defaultdict(set)
-    for entry in entries:
-        tiers[entry.category].add(entry.tier)
-    takers: Takers = defaultdict(list)
-    for entry in entries:
-        told_apart = None not in tiers[entry.category] and len(tiers[entry.category]) > 1
-        takers[entry.category, entry.tier if told_apart else None].append(entry)
-    return takers
-
-
-def _deal(rows: pa.Table, takers: Takers, files: dict[str, _Files]) -> None:
-    left = len(rows)
-    kinds = rows.group_by(["category", "tier"], use_threads=False).aggregate([]).to_pylist()
-    whole = {(kind["category"], None) for kind in kinds}
-    for category, tier in whole | {(kind["category"], kind["tier"]) for kind in kinds}:
-        own = rows.filter(pc.equal(rows.column("category"), category))
-        own = own if tier is None else own.filter(pc.equal(own.column("tier"), tier))
-        for entry in takers.get((category, tier), []):
-            room = entry.num_documents - files[entry.name].num_documents
-            part, own = own.slice(0, room), own.slice(room)
-            left -= len(part)
-            if len(part):
-                tokens = part.column("input_ids").combine_chunks().flatten()
-                about = part.drop_columns(["input_ids"])
-                files[entry.name].write(tokens, part.column("num_tokens"), about)
-    if left:
-        message = "tokens/parquet holds more documents than the datasets of training.yaml:"
-        raise DataError(f"{message} run the mix again, or restore the files that it wrote")
-
-
-def _packed_entries(training: Training, folder: Path) -> Iterator[TrainingDataset]:
-    for split in _SPLITS:
-        if entries := training.of_split(split):
-            yield TrainingDataset(
-                name=split,
-                split=split,
-                category="",
-                num_documents=len(IndexedDataset(folder / split)),
-                num_tokens=sum(entry.num_tokens for entry in entries),
-                weight=1.0,
-            )

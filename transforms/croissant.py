@@ -50,6 +50,7 @@ _DESCRIPTIONS = {
     "cluster_size": "Documents that it stands for, itself included.",
     "copy": "0 for the first epoch of a document, 1 for the second.",
     "tier": "Tier of its label in the mixture.",
+    "dataset": "Dataset of training.yaml: its split, stage of training, category and tier.",
     "input_ids": "Tokens.",
     "document_lengths": "Tokens of each piece of a document, in order.",
     "labels": "Label of each piece.",

@@ -168,6 +168,7 @@ class TokenShard(ExitStack):
         rows = pa.Table.from_batches([part])
         rows = rows.filter(pc.greater(rows.column("num_tokens"), 0))  # no format knows empty ones
         rows = rows.append_column("tier", self._naming.tiers_of(rows))
+        rows = rows.append_column("dataset", self._naming.names_of(rows))
         if self._parquet is not None:
             _write(self._parquet, rows.append_column("input_ids", rows.column(TOKENS)), TOKEN_ROWS)
         if "megatron" in self._options.formats:
@@ -198,9 +199,8 @@ class TokenShard(ExitStack):
             _write(self._packed, pa.table(columns), PACKED)
 
     def _write_runs(self, rows: pa.Table) -> None:
-        names = self._naming.names_of(rows).dictionary_encode()
-        for number, name in enumerate(names.dictionary.to_pylist()):
-            own = rows.filter(pc.equal(names.indices, number))
+        for name in rows.column("dataset").unique().to_pylist():
+            own = rows.filter(pc.equal(rows.column("dataset"), name))
             if name not in self._datasets:
                 run = _Run(self._root, name, self._name, own.schema.field(TOKENS).type)
                 self._datasets[name] = self.enter_context(run)

@@ -50,7 +50,7 @@ from glotmill.transforms.tables import read_table, write_table
 from glotmill.transforms.token_shards import JoinDatasets, runs_of
 
 #: Raised by one whenever the stage gives other output for the same recipe and input.
-VERSION = 5
+VERSION = 6
 # What one worker reads, draws and writes in the time another takes to start.
 _TEXT_BYTES_PER_WORKER = 256 * 2**20
 # Documents at whose draws one worker looks in that time.

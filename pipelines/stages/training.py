@@ -27,7 +27,6 @@ from glotmill.transforms import storage
 from glotmill.transforms.tables import read_table
 from glotmill.transforms.token_shards import (
     MEGATRON,
-    Naming,
     dataset_name,
     dataset_prefix,
     documents_path,
@@ -98,8 +97,8 @@ def write_training(
         return []
     text_tokenizer = TextTokenizer(options)
     copied, tokenizer = _write_tokenizer(root, options, text_tokenizer)
-    train = _datasets(root, "train", files, recipe)
-    datasets = [*train, *_datasets(root, "validation", files, recipe)]
+    train = _datasets(root, "train", files, options)
+    datasets = [*train, *_datasets(root, "validation", files, options)]
     if not train:
         return copied
     training = Training(
@@ -153,13 +152,11 @@ def _written(root: str, path: str, content: bytes) -> FileEntry:
 
 
 def _datasets(
-    root: str, split: Split, files: Iterable[FileEntry], recipe: Recipe
+    root: str, split: Split, files: Iterable[FileEntry], options: TokenOutput
 ) -> list[TrainingDataset]:
     """The datasets of a split, each weighted by its tokens."""
-    paths = [file.path for file in files]
-    options = recipe.output.tokens
-    indexed = options is not None and "megatron" in options.formats
-    found = _indexed(root, split, paths) if indexed else _listed(root, split, paths, recipe)
+    indexed = "megatron" in options.formats
+    found = (_indexed if indexed else _listed)(root, split, [file.path for file in files])
     num_tokens = [int(pc.sum(rows.column("num_tokens_sum")).as_py()) for rows in found.values()]
     return [
         TrainingDataset(
@@ -187,27 +184,22 @@ def _indexed(root: str, split: Split, paths: Iterable[str]) -> dict[str, pa.Tabl
     return {name: _sums(root, path) for name, path in zip(names, tables, strict=True)}
 
 
-def _listed(root: str, split: Split, paths: Iterable[str], recipe: Recipe) -> dict[str, pa.Table]:
-    """Sums of the datasets that rows of token lists would be in, where no `.bin` was written.
-
-    Rows do not tell their stage of training: with stages there are none.
-    """
-    options = recipe.output.tokens
+def _listed(root: str, split: Split, paths: Iterable[str]) -> dict[str, pa.Table]:
+    """Sums of each dataset whose documents are rows of token lists, by name."""
     tables = [path for path in paths if path.startswith(f"tokens/parquet/{split}-")]
-    if options is None or recipe.mix.stages or not tables:
+    if not tables:
         return {}
-    naming = Naming(split, options.datasets, {})
-    rows = pa.concat_tables([_sums(root, path) for path in tables])
-    columns = (rows.column(name).to_pylist() for name in ("category", "tier"))
-    names = pa.array([naming.name_of("", *each) for each in zip(*columns, strict=True)])
-    return {name: rows.filter(pc.equal(names, name)) for name in sorted(set(names.to_pylist()))}
+    rows = pa.concat_tables([_sums(root, path, "dataset") for path in tables])
+    names = rows.column("dataset")
+    return {name: rows.filter(pc.equal(names, name)) for name in sorted(names.unique().to_pylist())}
 
 
-def _sums(root: str, path: str) -> pa.Table:
-    """Documents and tokens of each category and tier in a table."""
-    rows = read_table(f"{root}/{path}", ["category", "tier", "num_tokens"])
+def _sums(root: str, path: str, *columns: str) -> pa.Table:
+    """Documents and tokens of each category and tier in a table, and of other columns."""
+    keys = ["category", "tier", *columns]
+    rows = read_table(f"{root}/{path}", [*keys, "num_tokens"])
     wanted = [("num_tokens", "sum"), ("num_tokens", "count")]
-    return rows.group_by(["category", "tier"], use_threads=False).aggregate(wanted)
+    return rows.group_by(keys, use_threads=False).aggregate(wanted)
 
 
 def _stages(datasets: Sequence[TrainingDataset], stages: Sequence[Stage]) -> list[TrainingStage]:

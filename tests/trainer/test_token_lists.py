@@ -8,15 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from token_corpus import write_corpus, write_lists
+from token_corpus import write_corpus, write_lists, write_manifest
 
+from glotmill.schemas.tables import TOKEN_ROWS
 from glotmill.schemas.training import TrainingStage, load_training
 from glotmill.trainer.convert import convert, converted
 from glotmill.trainer.data import IGNORED, Corpus, Cut, DataError, Loader, validation_places
 from glotmill.trainer.shards import ShardError
+from glotmill.transforms.tables import write_table
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 LENGTH = 32
@@ -86,34 +89,37 @@ def test_lists_give_the_batches_of_bin_and_idx(root: Path, copied: Path, tmp_pat
             )
 
 
-def test_lists_of_stages_and_tiers_are_dealt_in_turn(tmp_path: Path) -> None:
-    """Rows do not name their stage: datasets of one kind take them one after the other."""
+def test_lists_of_datasets_of_one_kind_are_told_apart(tmp_path: Path) -> None:
+    """As those of two stages of training, whose rows may follow each other in any order."""
     write_corpus(tmp_path)
     write_lists(tmp_path, LENGTH)
-    path = tmp_path / "training.yaml"
-    training = load_training(path)
+    training = load_training(tmp_path / "training.yaml")
     whole = training.datasets[0]
-    sizes = pq.read_table(tmp_path / whole.documents)
-    tokens = Corpus(training, tmp_path).train[0]
-    first = int(np.searchsorted(np.cumsum(tokens._files.sizes), 2000)) + 1
-    num_tokens = int(tokens._files.sizes[:first].sum())
-    parts = [("b-begin", first, num_tokens)]
-    parts += [("a-end", len(sizes) - first, whole.num_tokens - num_tokens)]
-    changed = [
-        whole.model_copy(
-            update={"name": name, "num_documents": count, "num_tokens": size, "weight": 0.35}
-        )
-        for name, count, size in reversed(parts)
-    ]
-    stages = [
-        TrainingStage(name=name, share_of_tokens=0.5, weights={name: 1.0}) for name, *_ in parts
-    ]
-    datasets = [*changed, *training.datasets[1:]]
-    dealt = training.model_copy(update={"datasets": datasets, "stages": stages})
+    original = Corpus(training, tmp_path).train[0]._files
+    sizes = original.sizes
+    datasets = []
+    for number, name in enumerate(("b-begin", "a-end")):
+        own = sizes[number::2]
+        counts = {"num_documents": len(own), "num_tokens": int(own.sum()), "weight": 0.35}
+        datasets.append(whole.model_copy(update={"name": name, **counts}))
+    dealt = training.model_copy(update={"datasets": [*datasets, *training.datasets[1:]]})
+    entries = []
+    seen = 0
+    for path in sorted((tmp_path / "tokens" / "parquet").glob("*.parquet")):
+        rows = pq.read_table(path).to_pylist()
+        for row in rows:
+            if row["dataset"] == whole.name:
+                row["dataset"] = datasets[seen % 2].name
+                seen += 1
+        name = f"tokens/parquet/{path.name}"
+        entries.append(write_table(str(tmp_path), name, pa.Table.from_pylist(rows, TOKEN_ROWS)))
+    write_manifest(tmp_path, entries)
     convert(dealt, tmp_path, "parquet", tmp_path / "run")
-    found = [np.fromfile(tmp_path / "run" / f"{name}.bin", "<u2") for name, *_ in parts]
-    assert [len(each) for each in found] == [size for *_, size in parts]
-    assert (np.concatenate(found) == tokens._files.tokens).all()
+    corpus = Corpus(converted(dealt, "parquet", tmp_path / "run"), tmp_path / "run")
+    assert [data.name for data in corpus.train[:2]] == ["b-begin", "a-end"]
+    for number, data in enumerate(corpus.train[:2]):
+        wanted = [original[each].tolist() for each in range(number, len(sizes), 2)]
+        assert [data._files[each].tolist() for each in range(len(data._files))] == wanted
 
 
 def sequences(root: Path, split: str) -> list[dict[str, Any]]:
@@ -226,7 +232,7 @@ def test_lists_that_are_not_there(training_yaml: Path, copied: Path, tmp_path: P
 def test_lists_of_another_training_yaml(copied: Path, tmp_path: Path) -> None:
     path = copied / "training.yaml"
     path.write_text(path.read_text().replace("num_documents: 300", "num_documents: 299"))
-    with pytest.raises(DataError, match=r"holds more documents than .*training.yaml"):
+    with pytest.raises(DataError, match=r"has 300 documents .* training.yaml says\s+299 documents"):
         opened(copied, "parquet", tmp_path / "run")
 
 
@@ -237,10 +243,20 @@ def test_files_that_the_mix_did_not_write(copied: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("formats", [["megatron", "parquet"], ["parquet"]])
-@pytest.mark.parametrize("datasets", ["tier", "category"])
+@pytest.mark.parametrize(
+    ("formats", "datasets", "stages"),
+    [
+        (["megatron", "parquet"], "tier", []),
+        (["parquet"], "category", []),
+        (["parquet"], "tier", ["begin", "end"]),
+    ],
+)
 def test_lists_of_a_mix(
-    formats: list[str], datasets: str, glotmill: Callable[..., Any], tmp_path: Path
+    formats: list[str],
+    datasets: str,
+    stages: list[str],
+    glotmill: Callable[..., Any],
+    tmp_path: Path,
 ) -> None:
     """What a recipe with both formats writes, and one with lists alone, is one corpus."""
     shutil.copytree(RECIPES, tmp_path / "recipes")
@@ -250,6 +266,7 @@ def test_lists_of_a_mix(
         tokens |= {"formats": each, "sequence_length": LENGTH}
         name = "-".join(each)
         recipe = {"glotmill": 1, "extends": "udhr-tokens.yaml", "output": {"tokens": tokens}}
+        recipe["mix"] = {"stages": [{"name": stage, "parts": {"*": 1}} for stage in stages]}
         (tmp_path / "recipes" / f"{name}.yaml").write_text(yaml.safe_dump(recipe))
         roots[name] = tmp_path / "out" / name
         done = glotmill("run", f"recipes/{name}.yaml", "--out", str(roots[name]))
@@ -262,6 +279,9 @@ def test_lists_of_a_mix(
         assert (one.tokens == other.tokens).all()
         assert (one.targets == other.targets).all()
         assert group_names(from_bin, one.groups) == group_names(from_lists, other.groups)
+    assert len(from_lists.train) == (3 if datasets == "tier" else 1) * max(1, len(stages))
+    if stages:
+        return  # which packed sequences do not know
     packed = opened(root, "packed", tmp_path / "run")
     assert len(sequences(root, "train")) == packed.train[0].num_places > 1000
     assert packed.train[0].num_tokens == sum(data.num_tokens for data in from_bin.train)

@@ -4,7 +4,7 @@ Token k of a document follows from the one before it by its label's rule most of
 hash of the seed and its place for the rest.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from glotmill.schemas.indexed_dataset import (
     pack_header,
     pointers_of,
 )
-from glotmill.schemas.manifest import MANIFEST, SUCCESS, Manifest, dump_manifest
+from glotmill.schemas.manifest import MANIFEST, SUCCESS, FileEntry, Manifest, dump_manifest
 from glotmill.schemas.tables import PACKED, TOKEN_ROWS
 from glotmill.schemas.training import (
     TokenizerFile,
@@ -162,6 +162,10 @@ def write_lists(folder: Path, packed_length: int) -> None:
             entries.append(write_table(str(folder), f"tokens/parquet/{name}", part))
             packed = packed_rows(part, packed_length)
             entries.append(write_table(str(folder), f"tokens/packed/{name}", packed))
+    write_manifest(folder, entries)
+
+
+def write_manifest(folder: Path, entries: Sequence[FileEntry]) -> None:
     manifest = Manifest(stage="corpus", key="k", glotmill="0", files=tuple(entries), counts={})
     (folder / MANIFEST).write_bytes(dump_manifest(manifest))
     (folder / SUCCESS).touch()
@@ -173,6 +177,7 @@ def rows_of(folder: Path, dataset: TrainingDataset) -> Iterator[dict[str, object
     for number, row in enumerate(rows):
         ids = tokens[number].tolist()
         about = {"licence": None, "copy": 0, "tier": "one", "num_tokens": len(ids)}
+        about["dataset"] = dataset.name
         yield {**row, **about, "input_ids": ids}
 
 

@@ -19,6 +19,7 @@ def corpus(root: str) -> list[FileEntry]:
     """Shards of three rows of documents and tokens, one of validation, and an empty one."""
     counts = dict.fromkeys((*COUNTS, "num_tokens", "offset", "cluster_size"), 3)
     texts = dict.fromkeys(("label", "source", "category", "path", "script", "verdict", "tier"), "x")
+    texts["dataset"] = "train-x"
     rows = [
         {**counts, **texts, "text": f"text {i}", "copy": i, "content_hash": bytes([i] * 16),
          "input_ids": [i, 7, 8]}

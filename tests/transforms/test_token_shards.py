@@ -55,6 +55,7 @@ MIX = {
 }
 PARQUET = {"shards": 3, "row_group_rows": 50}
 TOKENS = {"formats": ["megatron", "parquet"], "sequence_length": LENGTH}
+ALONE = (["megatron"], ["parquet"])
 STAGES = [
     {"name": "broad", "parts": {"*": 3, "bitext": 1}},
     {"name": "end", "parts": {"bitext": 2, "*": 1}},
@@ -67,7 +68,7 @@ def run(make_shared_corpus, tokenizer_file):
     done = {}
 
     def mix(name="", *, size=0, stages=(), units=UNITS, **tokens):
-        key = (name, size, bool(stages), *sorted(tokens.items()))
+        key = (name, size, bool(stages), str(sorted(tokens.items())))
         if key not in done:
             corpus = make_shared_corpus(
                 units, SOURCES, bitext={"pairs_per_document": 3},
@@ -213,7 +214,20 @@ def test_lists_of_tokens_are_beside_the_shards_row_by_row(corpus, split, tokens_
         assert table.column("input_ids").to_pylist() == tokens_of(rows)
         for found, row in zip(table.drop_columns(["input_ids"]).to_pylist(), rows, strict=True):
             assert found.pop("tier") == tiers[row["category"], row["label"]]
+            assert found.pop("dataset") == name_of(corpus, split, row)
             assert found == {name: row[name] for name in found}
+
+
+@pytest.mark.parametrize("stages", [(), STAGES])
+def test_lists_alone_name_the_datasets_of_bin_and_idx(run, stages):
+    """But for their files, the curriculum among what they say."""
+    whole, lists = (run(stages=stages, formats=formats) for formats in ALONE)
+    indexed, listed = (load_training(f"{each.root}/training.yaml") for each in (whole, lists))
+    assert bool(indexed.stages) == bool(stages)
+    assert all(dataset.prefix and dataset.documents for dataset in indexed.datasets)
+    without = {"prefix": None, "documents": None}
+    datasets = [dataset.model_copy(update=without) for dataset in indexed.datasets]
+    assert listed == indexed.model_copy(update={"datasets": datasets})
 
 
 def pieces_of(table):
