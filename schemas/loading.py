@@ -7,9 +7,9 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
@@ -17,6 +17,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from glotmill.schemas.problems import Location, Position, Problem, nearest, problems_of
 from glotmill.schemas.recipe import Recipe, json_schema
 
+_A_MAP = "a recipe is a map of keys such as 'name:' and 'sources:'"
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
@@ -73,20 +74,39 @@ def load_recipe(path: str | os.PathLike[str], read: Read = read_file) -> LoadedR
     """
     name = os.fspath(path)
     document = _load(name, read, seen=())
-    if document.problems:
-        raise RecipeError(document.problems)
-    try:
-        recipe = Recipe.model_validate(document.data)
-    except ValidationError as error:
-        problems = problems_of(
-            error, document.data, document.positions, Position(name), json_schema()
-        )
-        raise RecipeError(problems) from None
+    recipe = validated(Recipe, document, name, json_schema())
     return LoadedRecipe(recipe, name, document.positions)
 
 
+_Validated = TypeVar("_Validated", bound=BaseModel)
+
+
+def validated(
+    model: type[_Validated], document: Document, name: str, schema: dict[str, Any]
+) -> _Validated:
+    """A document as a model.
+
+    Args:
+        model: of the document.
+        document: that was read.
+        name: of its file.
+        schema: JSON Schema of the model, whose keys are suggested.
+
+    Raises:
+        RecipeError: with all problems found.
+    """
+    if document.problems:
+        raise RecipeError(document.problems)
+    try:
+        return model.model_validate(document.data)
+    except ValidationError as error:
+        positions, default = document.positions, Position(name)
+        problems = problems_of(error, document.data, positions, default, schema)
+        raise RecipeError(problems) from None
+
+
 def _load(name: str, read: Read, seen: tuple[str, ...]) -> Document:
-    document = _parse(name, read)
+    document = parse(name, _text(name, read), _A_MAP)
     base_name = document.data.pop("extends", None)
     if base_name is None:
         return document
@@ -119,22 +139,34 @@ def _identity(path: str) -> str:
     return f"{kind}://{os.path.normpath(rest)}"
 
 
-def _parse(name: str, read: Read) -> Document:
+def _text(name: str, read: Read) -> str:
     try:
-        text = read(name).decode("utf-8-sig")
+        return read(name).decode("utf-8-sig")
     except OSError as error:
         raise RecipeError([Problem(Position(name), _unreadable(name, error))]) from None
     except UnicodeDecodeError:
         raise RecipeError([Problem(Position(name), "the recipe is not UTF-8 text")]) from None
+
+
+def parse(name: str, text: str, wanted: str) -> Document:
+    """YAML with the position of each of its nodes.
+
+    Args:
+        name: of the file, for messages.
+        text: of it.
+        wanted: what to say where it is no map.
+
+    Raises:
+        RecipeError: it is not YAML, or no map.
+    """
     try:
         tree = YAML(typ="rt").load(text)
     except YAMLError as error:
         raise RecipeError([_syntax_problem(name, error)]) from None
     if not isinstance(tree, CommentedMap):
-        message = "a recipe is a map of keys such as 'name:' and 'sources:'"
-        raise RecipeError([Problem(Position(name), message)])
+        raise RecipeError([Problem(Position(name), wanted)])
     document = Document({})
-    document.data = plain(tree, name, (), document)
+    document.data = _plain(tree, name, (), document)
     return document
 
 
@@ -155,7 +187,7 @@ def _syntax_problem(name: str, error: YAMLError) -> Problem:
     return Problem(Position(name), f"not valid YAML: {error}")
 
 
-def plain(node: Any, name: str, location: Location, document: Document) -> Any:
+def _plain(node: Any, name: str, location: Location, document: Document) -> Any:
     """The node as plain Python, its positions and problems noted in `document`.
 
     Of strings `${NAME}` is replaced by the environment variable; the paths of a recipe become
@@ -179,7 +211,7 @@ def _child(
     start = (node.lc.line, node.lc.col)
     line, column = (node.lc.data or {}).get(key, start)[:2]
     document.positions[location] = Position(name, line + 1, column + 1)
-    return plain(node[key], name, location, document)
+    return _plain(node[key], name, location, document)
 
 
 def _number(node: Any) -> Any:

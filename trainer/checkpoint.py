@@ -23,6 +23,7 @@ from torch.distributed.checkpoint.state_dict import get_state_dict, set_state_di
 from torch.distributed.checkpoint.storage import WriteResult
 from torch.optim import Optimizer
 
+from glotmill.trainer.config import Checkpoints as Options
 from glotmill.trainer.world import World
 
 _STATE, _SUM, _ASIDE = "checkpoint.json", ".xxh3", ".tmp"
@@ -100,15 +101,15 @@ def _checksum_of(content: dict[str, Any]) -> str:
 class Checkpoints:
     """The checkpoints of a run: one is being written at a time, the last few are kept."""
 
-    def __init__(self, folder: Path, keep: int, asynchronous: bool, world: World) -> None:
-        self.folder, self._keep, self._asynchronous = folder, keep, asynchronous
-        self._world = world
+    def __init__(self, folder: Path, options: Options, world: World) -> None:
+        self.folder, self._options, self._world = folder, options, world
         self._writing: Future[Any] | None = None
-        if world.is_first:
-            folder.mkdir(parents=True, exist_ok=True)
-            for left in folder.glob(f"*{_ASIDE}"):  # by a process that was killed
-                shutil.rmtree(left)
-        world.gather(None)
+        world.first(self._clear)
+
+    def _clear(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for left in self.folder.glob(f"*{_ASIDE}"):  # by a process that was killed
+            shutil.rmtree(left)
 
     def all(self) -> list[Path]:
         """Complete checkpoints, oldest first."""
@@ -128,15 +129,13 @@ class Checkpoints:
             state: of the run, as JSON takes it; `step` names the folder.
         """
         self.wait()
-        weights, moments = get_state_dict(model, optimizer)
-        content = {"model": weights, "optimizer": moments}
         writer = _Writer(self.folder / f"step-{state['step']:08d}", state)
-        if self._asynchronous:
-            # A group of its own, as its thread talks while gradients are summed.
-            options = {"storage_writer": writer, "process_group": self._world.control}
-            self._writing = dcp.async_save(content, **options)
+        # A group of its own, as its thread talks while gradients are summed.
+        options = {"storage_writer": writer, "process_group": self._world.control}
+        if self._options.asynchronous:
+            self._writing = dcp.async_save(_content(model, optimizer), **options)
         else:
-            dcp.save(content, storage_writer=writer, process_group=self._world.control)
+            dcp.save(_content(model, optimizer), **options)
             self._remove_old()
 
     def wait(self) -> None:
@@ -152,7 +151,7 @@ class Checkpoints:
 
     def _remove_old(self) -> None:
         if self._world.is_first:
-            for path in self.all()[: -self._keep]:
+            for path in self.all()[: -self._options.keep]:
                 shutil.rmtree(path)
 
     def load(self, path: Path, model: nn.Module, optimizer: Optimizer) -> dict[str, Any]:
@@ -165,34 +164,31 @@ class Checkpoints:
             CheckpointError: a file is not there, or not as it was written.
         """
         state = self._checked(path)
-        weights, moments = get_state_dict(model, optimizer)
-        content = {"model": weights, "optimizer": moments}
-        reader = dcp.FileSystemReader(path)
-        dcp.load(content, storage_reader=reader, process_group=self._world.control)
-        set_state_dict(
-            model,
-            optimizer,
-            model_state_dict=content["model"],
-            optim_state_dict=content["optimizer"],
-        )
+        content = _content(model, optimizer)
+        reader, group = dcp.FileSystemReader(path), self._world.control
+        dcp.load(content, storage_reader=reader, process_group=group)
+        loaded = {"model_state_dict": content["model"], "optim_state_dict": content["optimizer"]}
+        set_state_dict(model, optimizer, **loaded)
         return state
 
     def _checked(self, path: Path) -> dict[str, Any]:
         """The state of the run, after each process has checked its part of the files."""
-        problems: list[str] = []
-        state: dict[str, Any] = {}
         try:
             content = read_state(path)
-            state = content["state"]
             names = sorted(content["files"])[self._world.rank :: self._world.num_ranks]
             problems = [each for name in names if (each := _wrong(path / name, content["files"]))]
         except CheckpointError as error:
-            problems = [str(error)]
+            content, problems = {}, [str(error)]
         if found := sorted({each for part in self._world.gather(problems) for each in part}):
             others = [each.name for each in self.all() if each != path]
             advice = f"remove {path} to go on from {others[-1]}" if others else "there is no other"
             raise CheckpointError("; ".join([*found, advice]))
-        return state
+        return dict(content["state"])
+
+
+def _content(model: nn.Module, optimizer: Optimizer) -> dict[str, Any]:
+    weights, moments = get_state_dict(model, optimizer)
+    return {"model": weights, "optimizer": moments}
 
 
 def read_state(path: Path) -> dict[str, Any]:

@@ -6,17 +6,14 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
-from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap
-from ruamel.yaml.error import YAMLError
+from pydantic import Field, model_validator
 
-from glotmill.schemas.loading import Document, plain
+from glotmill.schemas.loading import RecipeError, parse, validated
 from glotmill.schemas.model import Model
-from glotmill.schemas.problems import Position, problems_of
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Count = Annotated[int, Field(ge=1)]
+_A_MAP = "a train.yaml is a map of keys such as 'data:' and 'model:'"
 
 
 class ConfigError(Exception):
@@ -185,32 +182,21 @@ def load_config(path: str | os.PathLike[str]) -> TrainConfig:
     """
     name = os.fspath(path)
     try:
-        tree = YAML(typ="rt").load(Path(name).read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise ConfigError(f"{name} cannot be read: {error.strerror}") from None
-    except YAMLError as error:
-        raise ConfigError(f"{name} is not valid YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(tree, CommentedMap):
-        raise ConfigError(f"{name}: a train.yaml is a map of keys such as 'data:' and 'model:'")
-    document = Document({})
-    data = plain(tree, name, (), document)
-    problems = document.problems
-    try:
-        config = TrainConfig.model_validate(data)
-    except ValidationError as error:
-        schema, default = TrainConfig.model_json_schema(), Position(name)
-        problems += problems_of(error, data, document.positions, default, schema)
-    if problems:
-        raise ConfigError("\n".join(map(str, problems)))
+        document = parse(name, Path(name).read_text(encoding="utf-8-sig"), _A_MAP)
+        config = validated(TrainConfig, document, name, TrainConfig.model_json_schema())
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{name} cannot be read: {error}") from None
+    except RecipeError as error:
+        raise ConfigError(error) from None
     return _resolved(config, Path(name).resolve().parent)
 
 
 def _resolved(config: TrainConfig, folder: Path) -> TrainConfig:
     """The configuration with its paths made absolute; a name on the hub stays."""
-    model = config.model
+    model, there = config.model, config.model.transformers
     if model.path is not None:
         model = model.model_copy(update={"path": str(folder / model.path)})
-    if model.transformers is not None and (folder / model.transformers).is_dir():
-        model = model.model_copy(update={"transformers": str(folder / model.transformers)})
+    if there is not None and (folder / there).is_dir():
+        model = model.model_copy(update={"transformers": str(folder / there)})
     paths = {key: str((folder / getattr(config, key)).resolve()) for key in ("data", "out")}
     return config.model_copy(update={**paths, "model": model})

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from glotmill.schemas.indexed_dataset import IndexedDataset
@@ -21,8 +22,6 @@ from glotmill.trainer.order import Integers, SampleOrder
 
 #: Target of a position that no loss is taken of.
 IGNORED = -100
-
-_DOCUMENT_COLUMNS = ["category", "label", "source"]
 
 
 class DataError(Exception):
@@ -166,17 +165,13 @@ def _document_groups(path: Path, groups: dict[Group, int]) -> npt.NDArray[np.int
     """The group of each document, in the order of the token files."""
     if not path.is_file():
         raise DataError(f"there is no {path}: it says which document each sequence is")
-    file = pq.ParquetFile(path, read_dictionary=_DOCUMENT_COLUMNS)
     parts = [np.empty(0, np.int32)]
-    for rows in file.iter_batches(columns=_DOCUMENT_COLUMNS):
-        columns = [column.dictionary_encode() for column in rows.columns]
-        code = np.zeros(len(rows), np.int64)
-        for column in columns:
-            code = code * max(1, len(column.dictionary)) + np.asarray(column.indices)
-        _, where, inverse = np.unique(code, return_index=True, return_inverse=True)
-        known = [Group(*(column[int(row)].as_py() for column in columns)) for row in where]
+    for rows in pq.ParquetFile(path).iter_batches(columns=list(Group._fields)):
+        columns = (rows.column(name) for name in Group._fields)
+        keys = pc.binary_join_element_wise(*columns, "\0").dictionary_encode()
+        known = (Group(*key.split("\0")) for key in keys.dictionary.to_pylist())
         numbers = [groups.setdefault(group, len(groups)) for group in known]
-        parts.append(np.array(numbers, np.int32)[inverse.reshape(-1)])
+        parts.append(np.array(numbers, np.int32)[np.asarray(keys.indices)])
     return np.concatenate(parts)
 
 

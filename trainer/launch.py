@@ -8,7 +8,6 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 from rich.console import Console
@@ -75,12 +74,8 @@ def run_in(config: TrainConfig, world: World, find_lr: bool) -> None:
 
 def listen(trainer: Trainer) -> None:
     """Save and leave on SIGTERM, and on SIGUSR1, which Slurm sends ahead of a time limit."""
-
-    def ask(number: int, frame: Any) -> None:
-        trainer.stop.set()
-
     for number in (signal.SIGTERM, signal.SIGUSR1):
-        signal.signal(number, ask)
+        signal.signal(number, lambda *_: trainer.stop.set())
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from glotmill.schemas.training import Training
 from glotmill.trainer.data import Group
@@ -24,23 +26,20 @@ class Breakdown:
 
     def __init__(self, groups: Sequence[Group], training: Training) -> None:
         plans = {(each.category, each.label): each for each in training.labels}
-        self._groups = groups
-        known = [plans.get((group.category, group.label)) for group in groups]
-        self._tiers = [plan.tier if plan else "" for plan in known]
-        self._bytes = [
-            plan.num_bytes / plan.num_tokens if plan and plan.num_tokens else math.nan
-            for plan in known
-        ]
-        self._views: dict[str, Callable[[int], str]] = {
-            "all": lambda _: "all",
-            "category": lambda number: groups[number].category,
-            "tier": lambda number: self._tiers[number],
-            "source": lambda number: groups[number].source,
-            "label": lambda number: groups[number].label,
+        found = [plans.get((group.category, group.label)) for group in groups]
+        sizes = ((plan.num_bytes, plan.num_tokens) if plan else (0, 0) for plan in found)
+        self._bytes = np.array([size / count if count else math.nan for size, count in sizes])
+        names = {
+            "all": ["all"] * len(groups),
+            "category": [group.category for group in groups],
+            "tier": [plan.tier if plan else "" for plan in found],
+            "source": [group.source for group in groups],
+            "label": [group.label for group in groups],
         }
+        self._views = {view: np.array(each, object) for view, each in names.items()}
 
     def of(
-        self, losses: Sequence[float], counts: Sequence[float], views: Sequence[str]
+        self, losses: npt.ArrayLike, counts: npt.ArrayLike, views: Sequence[str]
     ) -> dict[str, Any]:
         """Loss, bits per byte and number of tokens of every part, by view.
 
@@ -49,18 +48,15 @@ class Breakdown:
             counts: tokens of each group.
             views: some of all, category, tier, source, label.
         """
-        rows = list(enumerate(zip(losses, counts, strict=True)))
-        return {view: self._parts(self._views[view], rows) for view in views}
+        sums = np.stack([losses, counts, np.multiply(counts, self._bytes)])
+        rows = np.flatnonzero(sums[1])
+        return {view: _parts(self._views[view][rows], sums[:, rows]) for view in views}
 
-    def _parts(self, name_of: Callable[[int], str], rows: list[Any]) -> dict[str, Any]:
-        sums: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0, 0.0])
-        for number, (loss, count) in rows:
-            if count:
-                part = sums[name_of(number)]
-                part[0] += loss
-                part[1] += count
-                part[2] += count * self._bytes[number]
-        return {name: _part(*sums[name]) for name in sorted(sums)}
+
+def _parts(names: npt.NDArray[Any], sums: npt.NDArray[np.float64]) -> dict[str, Any]:
+    known, places = np.unique(names, return_inverse=True)
+    of_parts = (np.bincount(places, column, len(known)).tolist() for column in sums)
+    return {name: _part(*each) for name, *each in zip(known, *of_parts, strict=True)}
 
 
 def _part(loss: float, count: float, num_bytes: float) -> dict[str, float | int]:
@@ -93,9 +89,9 @@ class MetricsLog:
     def __init__(self, folder: Path, step: int, tensorboard: bool) -> None:
         """Opens both for a run that goes on from a step; later lines of before are taken out."""
         folder.mkdir(parents=True, exist_ok=True)
-        self._path = folder / METRICS
-        _keep_until(self._path, step)
-        self._file = self._path.open("a", encoding="utf-8")
+        path = folder / METRICS
+        _keep_until(path, step)
+        self._file = path.open("a", encoding="utf-8")
         self._board = _open_board(folder / "tensorboard", step) if tensorboard else None
 
     def write(self, kind: str, step: int, **values: Any) -> None:
@@ -144,20 +140,17 @@ def _parsed(line: bytes) -> dict[str, Any] | None:
     return found if isinstance(found, dict) and {"kind", "step"} <= found.keys() else None
 
 
-def _is_kept(line: bytes, step: int) -> bool:
-    # One that is damaged says no step: it stays, and the report tells of it.
-    found = _parsed(line)
-    return line.endswith(b"\n") and (found is None or found["step"] <= step)
-
-
 def _keep_until(path: Path, step: int) -> None:
-    if path.exists():
-        lines = path.read_bytes().splitlines(keepends=True)
-        kept = [line for line in lines if _is_kept(line, step)]
-        if len(kept) < len(lines):
-            aside = path.with_suffix(".tmp")
-            aside.write_bytes(b"".join(kept))
-            aside.rename(path)
+    lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
+    # One that is damaged says no step: it stays, and the report tells of it.
+    steps = [(_parsed(line) or {"step": 0})["step"] for line in lines]
+    kept = [
+        line for line, at in zip(lines, steps, strict=True) if line.endswith(b"\n") and at <= step
+    ]
+    if len(kept) < len(lines):
+        aside = path.with_suffix(".tmp")
+        aside.write_bytes(b"".join(kept))
+        aside.rename(path)
 
 
 def _open_board(folder: Path, step: int) -> Any:

@@ -5,10 +5,8 @@ Sums and roundings are made in the order of `transformers`, so logits in float32
 
 from __future__ import annotations
 
-import json
 import math
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, fields
 from typing import Any, TypeAlias
 
 import torch
@@ -23,9 +21,9 @@ from glotmill.trainer.config import ConfigError
 Mask: TypeAlias = Tensor | BlockMask | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class LlamaConfig:
-    """The part of `config.json` that says what is computed."""
+    """The part of `config.json` that says what is computed, with the defaults of such files."""
 
     vocab_size: int
     hidden_size: int
@@ -34,13 +32,13 @@ class LlamaConfig:
     num_attention_heads: int
     num_key_value_heads: int
     head_dim: int
-    rms_norm_eps: float
-    rope_theta: float
     rope_scaling: dict[str, Any]
-    tie_word_embeddings: bool
-    attention_bias: bool
-    mlp_bias: bool
-    initializer_range: float
+    rope_theta: float = 10_000.0
+    rms_norm_eps: float = 1e-6
+    tie_word_embeddings: bool = False
+    attention_bias: bool = False
+    mlp_bias: bool = False
+    initializer_range: float = 0.02
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> LlamaConfig:
@@ -60,39 +58,13 @@ class LlamaConfig:
             found = f"model_type {kind!r}, hidden_act {activation!r}, rope {scaling!r}"
             raise ConfigError(f"this is no Llama 2 or 3 ({found}): give it as model.transformers")
         heads = content["num_attention_heads"]
-        return cls(
-            **{name: content[name] for name in _REQUIRED},
-            num_key_value_heads=content.get("num_key_value_heads") or heads,
-            head_dim=content.get("head_dim") or content["hidden_size"] // heads,
-            rms_norm_eps=content.get("rms_norm_eps", 1e-6),
-            rope_theta=rope.get("rope_theta", content.get("rope_theta", 10_000.0)),
-            rope_scaling={**rope, "rope_type": scaling},
-            tie_word_embeddings=content.get("tie_word_embeddings", False),
-            attention_bias=content.get("attention_bias", False),
-            mlp_bias=content.get("mlp_bias", False),
-            initializer_range=content.get("initializer_range", 0.02),
-        )
-
-
-_REQUIRED = (
-    "vocab_size",
-    "hidden_size",
-    "intermediate_size",
-    "num_hidden_layers",
-    "num_attention_heads",
-)
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """The content of a file of a model.
-
-    Raises:
-        ConfigError: it is not there.
-    """
-    if not path.is_file():
-        raise ConfigError(f"there is no {path}: a model is a folder with config.json and weights")
-    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return content
+        known = {
+            "num_key_value_heads": heads,
+            "head_dim": content["hidden_size"] // heads,
+            **{name: value for name, value in {**content, **rope}.items() if value is not None},
+            "rope_scaling": {**rope, "rope_type": scaling},
+        }
+        return cls(**{each.name: known[each.name] for each in fields(cls) if each.name in known})
 
 
 class RMSNorm(nn.Module):
@@ -284,17 +256,3 @@ class Llama(nn.Module):
         if self.config.tie_word_embeddings:
             return functional.linear(x, self.model.embed_tokens.weight)
         return self.lm_head(x)
-
-
-class Transformers(nn.Module):
-    """Any causal language model of `transformers`, called as ours is."""
-
-    def __init__(self, inner: Any) -> None:
-        super().__init__()
-        self.inner = inner
-        self.config = inner.config
-
-    def forward(self, tokens: Tensor, positions: Tensor, mask: Mask = None) -> Tensor:
-        """Logits of the token after each, [batch, length, vocab_size]."""
-        options = {"position_ids": positions, "attention_mask": mask, "use_cache": False}
-        return self.inner(input_ids=tokens, **options).logits

@@ -14,6 +14,7 @@ nor what was read before can change. Nothing is built or kept: any position is c
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +25,7 @@ _Keys = npt.NDArray[np.uint64]
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _ROUNDS = np.arange(1, 5, dtype=np.uint64) * _GOLDEN
+_NO_END = 2**63  # of the last stage
 
 
 def mix(values: _Keys) -> _Keys:
@@ -124,12 +126,8 @@ class Blend:
 class SampleOrder:
     """The samples of a run, stage after stage.
 
-    Args:
-        names: of the training datasets.
-        num_tokens: of each.
-        stages: where each stage begins, in samples, and its weights; the first begins at 0.
-        sequence_length: tokens of a sample.
-        seed: of the run.
+    Attributes:
+        identity: what the order is a function of, as JSON gives it back.
     """
 
     def __init__(
@@ -140,47 +138,47 @@ class SampleOrder:
         sequence_length: int,
         seed: int,
     ) -> None:
+        """Takes what the order is a function of.
+
+        Args:
+            names: of the training datasets.
+            num_tokens: of each.
+            stages: where each stage begins, in samples, and its weights; the first begins at 0.
+            sequence_length: tokens of a sample.
+            seed: of the run.
+        """
+        self.identity: dict[str, Any] = {
+            "seed": seed,
+            "sequence_length": sequence_length,
+            "datasets": [list(each) for each in zip(names, num_tokens, strict=True)],
+            "stages": [[start, dict(weights)] for start, weights in stages],
+        }
         self._num_tokens = np.array(num_tokens, np.int64)
         self._num_sequences = np.maximum(1, self._num_tokens // sequence_length)
         self._length = sequence_length
-        self._starts = [start for start, _ in stages]
-        self._blends = [Blend(names, weights, seed) for _, weights in stages]
-        self._earlier = self._ordinals_before_stages()
         self._keys = keys_of(names, seed, "sequence")
-
-    def _ordinals_before_stages(self) -> list[Integers]:
-        earlier = [np.zeros(len(self._num_tokens), np.int64)]
-        for index in range(1, len(self._starts)):
-            length = self._starts[index] - self._starts[index - 1]
-            earlier.append(earlier[-1] + self._blends[index - 1].before(length))
-        return earlier
+        starts = [start for start, _ in stages]
+        blends = [Blend(names, weights, seed) for _, weights in stages]
+        self._stages = list(zip(starts, [*starts[1:], _NO_END], blends, strict=True))
+        self._earlier = [self.before(start) for start in starts]
 
     def samples(self, position: int, count: int) -> tuple[Integers, Integers]:
         """The dataset of each sample from `position` on, and where in its ring it starts."""
-        parts = [self._stage(*part) for part in self._split(position, count)]
+        parts = []
+        for (start, end, blend), earlier in zip(self._stages, self._earlier, strict=True):
+            first, last = max(position, start), min(position + count, end)
+            if first < last:
+                datasets, ordinals = blend.samples(first - start, last - first)
+                parts.append((datasets, ordinals + earlier[datasets]))
         datasets, ordinals = (np.concatenate(column) for column in zip(*parts, strict=True))
         return datasets, self._offsets(datasets, ordinals)
 
     def before(self, position: int) -> Integers:
         """How many of the first `position` samples are of each dataset."""
-        stage = int(np.searchsorted(self._starts, position, side="right")) - 1
-        counts = self._blends[stage].before(position - self._starts[stage])
-        return self._earlier[stage] + counts
-
-    def _split(self, position: int, count: int) -> list[tuple[int, int, int]]:
-        """The stretch as pieces (stage, position within the stage, number of samples)."""
-        pieces = []
-        for stage, start in enumerate(self._starts):
-            last = stage + 1 == len(self._starts)
-            stop = position + count if last else min(position + count, self._starts[stage + 1])
-            begin = max(position, start)
-            if begin < stop:
-                pieces.append((stage, begin - start, stop - begin))
-        return pieces
-
-    def _stage(self, stage: int, position: int, count: int) -> tuple[Integers, Integers]:
-        datasets, ordinals = self._blends[stage].samples(position, count)
-        return datasets, ordinals + self._earlier[stage][datasets]
+        counts = np.zeros(len(self._num_tokens), np.int64)
+        for start, end, blend in self._stages:
+            counts += blend.before(max(0, min(position, end) - start))
+        return counts
 
     def _offsets(self, datasets: Integers, ordinals: Integers) -> Integers:
         sizes, rings = self._num_sequences[datasets], self._num_tokens[datasets]

@@ -1,10 +1,10 @@
-"""What follows from a configuration and its corpus: the run's length, and what its order is of."""
+"""What follows from a configuration: its corpus, the run's length, and what a process reads."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from glotmill.schemas.training import load_training
 from glotmill.trainer.config import ConfigError, TrainConfig
@@ -49,37 +49,11 @@ def loader_of(
     skipped: Iterable[int] = (),
 ) -> Loader:
     """What a process reads from a position on, without the batches that are left out."""
-    batch, left_out = config.batch, frozenset(skipped)
-    sizes, ranks = (batch.sequences, batch.micro), (world.rank, world.num_ranks)
-    return Loader(corpus, order, cut_of(config), *sizes, position, *ranks, left_out)
+    sizes, ranks = (config.batch.sequences, config.batch.micro), (world.rank, world.num_ranks)
+    return Loader(corpus, order, cut_of(config), *sizes, position, *ranks, frozenset(skipped))
 
 
 def num_steps_of(config: TrainConfig, corpus: Corpus) -> int:
     """Steps of the run: as given, or as many as the tokens of the plan make, one at least."""
-    if config.steps is not None:
-        return config.steps
-    return max(1, corpus.num_samples(config.sequence_length) // config.batch.sequences)
-
-
-def order_identity(config: TrainConfig, corpus: Corpus, num_samples: int) -> dict[str, Any]:
-    """What the global order of samples is a function of, as JSON gives it back."""
-    weights = {dataset.name: dataset.weight for dataset in corpus.training.of_split("train")}
-    return {
-        "seed": config.seed,
-        "sequence_length": config.sequence_length,
-        "datasets": [[data.name, data.num_places, weights[data.name]] for data in corpus.train],
-        # Stages are shares of the whole run: its length changes their places.
-        "stages": [
-            [start, dict(weights)]
-            for start, weights in (corpus.stages(num_samples) if corpus.training.stages else [])
-        ],
-    }
-
-
-def other_order(path: Path, was: dict[str, Any], now: dict[str, Any]) -> str:
-    """The message that a checkpoint is of another order of samples."""
-    parts = [f"{key} was {was.get(key)}, is {now[key]}" for key in now if was.get(key) != now[key]]
-    return (
-        f"{path} was trained on samples in another order ({'; '.join(parts)}), so which were seen"
-        " cannot be said: restore the configuration and corpus, or train into another folder"
-    )
+    all_of_plan = corpus.num_samples(config.sequence_length) // config.batch.sequences
+    return config.steps or max(1, all_of_plan)

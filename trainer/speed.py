@@ -10,6 +10,9 @@ from typing import Any, TypeVar
 import torch
 from torch import nn
 
+from glotmill.trainer.config import TrainConfig
+from glotmill.trainer.world import World
+
 _Item = TypeVar("_Item")
 
 # Dense bf16 operations a second, from the makers' data sheets.
@@ -26,10 +29,20 @@ class Clock:
     """Measures the stretch since the last line of metrics, validation and saving left out."""
 
     def __init__(
-        self, flops_per_token: float, peak: float | None, num_ranks: int, device: torch.device
+        self, model: nn.Module, content: Mapping[str, Any], config: TrainConfig, world: World
     ) -> None:
-        self._flops, self._peak = flops_per_token, peak
-        self._num_ranks, self._device = num_ranks, device
+        """Starts.
+
+        Args:
+            model: that is trained.
+            content: its `config.json`.
+            config: of the run.
+            world: the processes.
+        """
+        self._device = world.device
+        peak = peak_flops(world.device, config.peak_flops)
+        self._peak = None if peak is None else peak * world.num_ranks
+        self._flops = flops_per_token(model, content, config.sequence_length)
         self._restart()
 
     def _restart(self) -> None:
@@ -62,7 +75,7 @@ class Clock:
         speed = self._num_tokens / seconds
         values = {"tokens_per_second": speed, "waiting_for_data": self._waited / seconds}
         if self._peak is not None:
-            values["mfu"] = speed * self._flops / (self._peak * self._num_ranks)
+            values["mfu"] = speed * self._flops / self._peak
         if self._device.type == "cuda":
             values["memory_bytes"] = torch.cuda.max_memory_allocated(self._device)
         self._restart()
@@ -75,14 +88,12 @@ def flops_per_token(model: nn.Module, config: Mapping[str, Any], sequence_length
     Six for each parameter but the embedding's, and 12 for each layer, channel of attention and
     token that is attended to, of which causality leaves half.
     """
-    parameters = {name: each.numel() for name, each in model.named_parameters()}
-    embedding = sum(size for name, size in parameters.items() if "embed" in name)
-    if config.get("tie_word_embeddings"):
-        embedding = 0  # it is the output's matrix too
+    tied = config.get("tie_word_embeddings")  # then the embedding is the output's matrix too
+    named = model.named_parameters()
+    parameters = sum(each.numel() for name, each in named if tied or "embed" not in name)
     heads, hidden = config.get("num_attention_heads", 0), config.get("hidden_size", 0)
     width = heads * (config.get("head_dim") or hidden // max(heads, 1))
-    attention = 6 * config.get("num_hidden_layers", 0) * width * sequence_length
-    return 6.0 * (sum(parameters.values()) - embedding) + attention
+    return 6.0 * (parameters + config.get("num_hidden_layers", 0) * width * sequence_length)
 
 
 def peak_flops(device: torch.device, given: float | None) -> float | None:

@@ -48,7 +48,9 @@ def _table(view: str, first: _Parts, last: _Parts, seen: dict[str, Any] | None =
         table.add_column(heading, justify="right")
     for name, now in last.items():
         before = first.get(name, {})
-        row = [*_numbers(before, now, "bits_per_byte"), _changed(before, now)]
+        change = _change(before, now)
+        row = _numbers(before, now, "bits_per_byte")
+        row.append("-" if change is None else f"{change:+.1%}")
         row += _seen(name, seen) if seen else _numbers(before, now, "loss")
         table.add_row(escape(name or "none"), *row)
     return table
@@ -67,11 +69,6 @@ def _change(before: dict[str, Any], now: dict[str, Any]) -> float | None:
     """
     was, found = before.get("bits_per_byte"), now.get("bits_per_byte")
     return found / was - 1 if was and found is not None else None
-
-
-def _changed(before: dict[str, Any], now: dict[str, Any]) -> str:
-    change = _change(before, now)
-    return "-" if change is None else f"{change:+.1%}"
 
 
 def _verdict(first: _Parts, last: _Parts) -> str:

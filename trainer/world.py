@@ -16,12 +16,9 @@ from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
 
 from glotmill.trainer.config import ConfigError
 
-# What a process is told by torchrun, and what Slurm calls the same.
-_SLURM = {
-    "RANK": "SLURM_PROCID",
-    "WORLD_SIZE": "SLURM_NTASKS",
-    "LOCAL_RANK": "SLURM_LOCALID",
-}
+# What a process is told by torchrun, here for one alone, and what Slurm calls the same.
+_ALONE = {"RANK": 0, "WORLD_SIZE": 1, "LOCAL_RANK": 0}
+_SLURM = {"RANK": "SLURM_PROCID", "WORLD_SIZE": "SLURM_NTASKS", "LOCAL_RANK": "SLURM_LOCALID"}
 
 
 @dataclass(frozen=True)
@@ -80,15 +77,15 @@ def settings_of(environment: Mapping[str, str]) -> dict[str, int]:
     ...              "MASTER_ADDR": "node1"})
     {'RANK': 3, 'WORLD_SIZE': 8, 'LOCAL_RANK': 1}
     """
-    defaults = {"RANK": 0, "WORLD_SIZE": 1, "LOCAL_RANK": 0}
-    if "RANK" in environment:
-        return {name: int(environment.get(name, value)) for name, value in defaults.items()}
+    told = {}
     # A shell on a Slurm node has no step of several tasks; srun gives each of them its number.
-    if int(environment.get("SLURM_NTASKS", 1)) > 1 and "SLURM_PROCID" in environment:
+    if "RANK" in environment:
+        told = {name: environment[name] for name in _ALONE if name in environment}
+    elif int(environment.get("SLURM_NTASKS", 1)) > 1 and "SLURM_PROCID" in environment:
         if "MASTER_ADDR" not in environment:
             raise ConfigError("MASTER_ADDR is not set: export the name of the first node")
-        return {name: int(environment[slurm]) for name, slurm in _SLURM.items()}
-    return defaults
+        told = {name: environment[slurm] for name, slurm in _SLURM.items()}
+    return {**_ALONE, **{name: int(value) for name, value in told.items()}}
 
 
 def join(device: str) -> World:
@@ -98,6 +95,7 @@ def join(device: str) -> World:
         device: auto, cpu or cuda.
     """
     settings = settings_of(os.environ)
+    rank, num_ranks = settings["RANK"], settings["WORLD_SIZE"]
     cuda = device == "cuda" or (device == "auto" and torch.cuda.is_available())
     if cuda and not torch.cuda.is_available():
         raise ConfigError("device is cuda, but torch finds no GPU here")
@@ -105,19 +103,13 @@ def join(device: str) -> World:
     if cuda:
         torch.cuda.set_device(where)
     if not dist.is_initialized():
-        _init_group(settings, "cpu:gloo,cuda:nccl" if cuda else "gloo")
-    mesh = init_device_mesh(where.type, (settings["WORLD_SIZE"],))
-    control = dist.new_group(backend="gloo", timeout=timedelta(hours=2))
-    return World(settings["RANK"], settings["WORLD_SIZE"], where, mesh, control)
-
-
-def _init_group(settings: Mapping[str, int], backend: str) -> None:
-    ranks = {"rank": settings["RANK"], "world_size": settings["WORLD_SIZE"]}
-    if ranks["world_size"] == 1:
-        dist.init_process_group(backend, store=dist.HashStore(), **ranks)
-    else:
         os.environ.setdefault("MASTER_PORT", "29500")
-        dist.init_process_group(backend, **ranks)
+        store = dist.HashStore() if num_ranks == 1 else None
+        backend = "cpu:gloo,cuda:nccl" if cuda else "gloo"
+        dist.init_process_group(backend, rank=rank, world_size=num_ranks, store=store)
+    mesh = init_device_mesh(where.type, (num_ranks,))
+    control = dist.new_group(backend="gloo", timeout=timedelta(hours=2))
+    return World(rank, num_ranks, where, mesh, control)
 
 
 def leave() -> None:

@@ -8,8 +8,9 @@ import pytest
 torch = pytest.importorskip("torch", reason="torch is not installed: pip install 'glotmill[train]'")
 transformers = pytest.importorskip("transformers", reason="transformers is not installed")
 
+from glotmill.trainer.build import read_json  # noqa: E402
 from glotmill.trainer.config import ConfigError  # noqa: E402
-from glotmill.trainer.model import Llama, LlamaConfig, document_mask, read_json  # noqa: E402
+from glotmill.trainer.model import Llama, LlamaConfig, document_mask  # noqa: E402
 from glotmill.trainer.weights import (  # noqa: E402
     config_json,
     init_weights,

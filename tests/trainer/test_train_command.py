@@ -70,6 +70,8 @@ def readme_commands() -> list[list[str]]:
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 def test_the_demonstration_of_the_readme(tmp_path: Path) -> None:
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
     shutil.copytree(ROOT / "recipes", tmp_path / "recipes")
     printed = ""
     for arguments in readme_commands():
@@ -91,6 +93,9 @@ def test_the_demonstration_of_the_readme(tmp_path: Path) -> None:
         assert re.search(
             rf"{tier} +\S {before:.3f} +\S {after:.3f} ", re.sub(" {2,}", " ", printed)
         )
+    model = metrics.with_name("model")
+    assert AutoModelForCausalLM.from_pretrained(model).config.model_type == "llama"
+    assert AutoTokenizer.from_pretrained(model)("dignity").input_ids
     assert len(last["label"]) > 100
     for label in last["label"]:
         assert label in printed

@@ -18,6 +18,8 @@ from token_corpus import write_corpus, write_lists
 
 torch = pytest.importorskip("torch", reason="torch is not installed: pip install 'glotmill[train]'")
 
+from safetensors.torch import load_file  # noqa: E402
+
 from glotmill.trainer.checkpoint import CheckpointError, read_state  # noqa: E402
 from glotmill.trainer.config import TrainConfig  # noqa: E402
 from glotmill.trainer.loop import Trainer  # noqa: E402
@@ -95,6 +97,12 @@ def test_layouts_see_one_order_and_come_to_one_loss(
     run(config, num_ranks)
     assert seen(config, num_ranks) == seen(reference, 1)
     assert losses(config) == pytest.approx(losses(reference), rel=1e-4)
+    folders = [Path(each.out) / "model" for each in (config, reference)]
+    assert {path.name for path in folders[0].iterdir()} == {"config.json", "model.safetensors"}
+    found, wanted = (load_file(folder / "model.safetensors") for folder in folders)
+    assert found.keys() == wanted.keys()
+    for name, weights in wanted.items():
+        torch.testing.assert_close(found[name], weights, rtol=1e-3, atol=1e-5)
 
 
 def test_a_run_moved_from_2_to_1_to_4_processes_sees_each_sample_once(
