@@ -6,7 +6,9 @@ Sums and roundings are made in the order of `transformers`, so logits in float32
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, fields
+from functools import cache
 from typing import Any, TypeAlias
 
 import torch
@@ -145,14 +147,18 @@ class Attention(nn.Module):
 def attend(query: Tensor, key: Tensor, value: Tensor, mask: Mask, grouped: bool) -> Tensor:
     """Attention, [batch, heads, length, head_dim], by the kernel that the mask asks for."""
     if isinstance(mask, BlockMask):
-        return _flex(query, key, value, block_mask=mask, enable_gqa=grouped)
+        flex = flex_attention if torch.compiler.is_compiling() else _flex()
+        return flex(query, key, value, block_mask=mask, enable_gqa=grouped)
     return functional.scaled_dot_product_attention(
         query, key, value, attn_mask=mask, is_causal=mask is None, enable_gqa=grouped
     )
 
 
-# Not compiled, it would build the whole matrix of scores; compilation begins with the first call.
-_flex = torch.compile(flex_attention, dynamic=False)
+@cache
+def _flex() -> Callable[..., Tensor]:
+    # Not compiled, it would build the whole matrix of scores. Asking for it takes two seconds.
+    compiled: Callable[..., Tensor] = torch.compile(flex_attention, dynamic=False)
+    return compiled
 
 
 def document_mask(documents: Tensor, blocks: bool) -> Mask:

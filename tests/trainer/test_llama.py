@@ -105,6 +105,22 @@ def test_masked_documents_are_as_if_alone(tmp_path: Path) -> None:
     assert torch.allclose(together, torch.cat(alone, 1), atol=1e-5)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("compiled", [False, True])
+def test_blocks_hide_what_the_matrix_hides(compiled: bool, tmp_path: Path) -> None:
+    """The kernel for a GPU, forwards, as far as it runs on a CPU; alone and in a compiled layer."""
+    theirs(SHAPES["llama3"]).save_pretrained(tmp_path)
+    model = ours(tmp_path)
+    documents = (torch.arange(96) >= 40).long().expand(2, 96).contiguous()
+    matrix, blocks = (document_mask(documents, blocks=blocks) for blocks in (False, True))
+    with torch.no_grad():
+        wanted = model(TOKENS, POSITIONS, matrix)
+        if compiled:
+            for layer in model.model.layers:
+                layer.compile(fullgraph=True)
+        assert torch.allclose(model(TOKENS, POSITIONS, blocks), wanted, atol=1e-5)
+
+
 def test_an_older_config_json() -> None:
     scaling = {key: LLAMA_3_SCALING[key] for key in LLAMA_3_SCALING if key != "rope_theta"}
     older = {**BASE, "model_type": "llama", "rope_theta": 500_000.0, "rope_scaling": scaling}
