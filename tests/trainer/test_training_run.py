@@ -136,6 +136,22 @@ def test_micro_batches_and_recomputing_change_nothing(
     assert losses(runs[2]) == losses(runs[0])
 
 
+def test_bf16_computes_beside_weights_in_float32(
+    make_config: Make, world: World, tmp_path: Path
+) -> None:
+    runs = [make_config(out=str(tmp_path / kind), precision=kind) for kind in ("fp32", "bf16")]
+    for config in runs:
+        trainer = Trainer(config, world)
+        trainer.run()
+        assert all(each.dtype == torch.float32 for each in trainer.learner.model.parameters())
+    assert losses(runs[1]) == pytest.approx(losses(runs[0]), rel=5e-3)
+    assert losses(runs[1]) != losses(runs[0])
+    one, other = (load_file(Path(c.out) / "model" / "model.safetensors") for c in runs)
+    assert {each.dtype for each in other.values()} == {torch.bfloat16}
+    for name, weights in one.items():
+        torch.testing.assert_close(other[name].float(), weights, rtol=0.02, atol=0.01)
+
+
 def test_z_loss_pulls_the_denominator(make_config: Make, world: World, tmp_path: Path) -> None:
     plain, pulled = (
         make_config(out=str(tmp_path / str(weight)), z_loss=weight) for weight in (0.0, 1.0)
