@@ -21,8 +21,8 @@ def spike_limit(losses: Sequence[float], options: Spikes) -> float:
         losses: of the steps before that were no spikes; the last `options.window` of them count.
         options: window, and how many deviations from its median are too many.
 
-    >>> spike_limit([3.0, 2.9, 3.1, 3.0], Spikes(window=8)), spike_limit([3.0], Spikes(window=8))
-    (3.59304, inf)
+    >>> spike_limit([3.0, 3.0, 3.5, 3.0], Spikes(window=8)), spike_limit([3.0], Spikes(window=8))
+    (3.16, inf)
     """
     window = losses[-options.window :]
     if 2 * len(window) < options.window:
