@@ -19,6 +19,7 @@ from glotmill.transforms.ordinals import CreateOrdinals
 from glotmill.transforms.plan import Group
 from glotmill.transforms.shadows import CountShadows, WriteShadowEdges
 from glotmill.transforms.split import FindThresholds, SplitRule
+from glotmill.transforms.spread import spread
 from glotmill.transforms.stars import EdgeFiles
 
 
@@ -134,4 +135,4 @@ def mix(
 
 def _spread(pipeline: beam.Pipeline, ordinals: Iterable[int]) -> beam.PCollection[int]:
     """Ordinals of units, each to be worked on wherever there is room."""
-    return pipeline | "Units" >> CreateOrdinals(ordinals) | "Spread" >> beam.Reshuffle()
+    return spread(pipeline | "Units" >> CreateOrdinals(ordinals))

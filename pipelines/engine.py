@@ -20,6 +20,16 @@ from glotmill.pipelines.worker_watch import watching_workers
 Build = Callable[[beam.Pipeline], object]
 
 
+class _Options(PipelineOptions):
+    """Options whose views are kept: Beam asks for some with each transform, a millisecond each."""
+
+    def view_as(self, cls: type[PipelineOptions]) -> PipelineOptions:
+        views: dict[type[PipelineOptions], PipelineOptions] = self.__dict__.setdefault("_views", {})
+        if cls not in views:
+            views[cls] = super().view_as(cls)
+        return views[cls]
+
+
 def num_cores() -> int:
     """Cores this process may use."""
     if hasattr(os, "sched_getaffinity"):
@@ -43,7 +53,7 @@ def run_locally(build: Build, workers: int) -> None:
     else:
         command = f"exec {shlex.quote(sys.executable)} -m glotmill.pipelines.worker"
         environment = SubprocessSDKEnvironment.from_command_string(command)
-    options = PipelineOptions(
+    options = _Options(
         [f"--direct_num_workers={workers}", "--default_sdk_harness_log_level=CRITICAL"]
     )
     # "DirectRunner" would look for another engine first and fetch it: name the class.

@@ -31,6 +31,7 @@ from glotmill.transforms.removals import (
     units_of,
 )
 from glotmill.transforms.repeated_sides import CapRepeatedSides
+from glotmill.transforms.spread import spread
 from glotmill.transforms.stars import PARTITION_BYTES, EdgeFiles, ReadStars, WriteEdges
 from glotmill.transforms.unit_index import Corpora
 
@@ -272,12 +273,8 @@ def read_nodes(pipeline: beam.Pipeline, root: str, connected: EdgeFiles) -> beam
     folder = f"{temporary_folder(root, FOLDER)}/exchange/nodes"
     num_partitions = connected.num_partitions(PARTITION_BYTES)
     paths = beam.Create(connected.paths, reshuffle=False).with_output_types(str)
-    return (
-        pipeline
-        | "Stars" >> paths
-        | "SpreadStars" >> beam.Reshuffle()
-        | "ReadStars" >> ReadStars(folder, num_partitions)
-    )
+    stars = spread(pipeline | "Stars" >> paths, "SpreadStars")
+    return stars | "ReadStars" >> ReadStars(folder, num_partitions)
 
 
 def find_equals(

@@ -50,8 +50,8 @@ class Ordinals:
 class CreateOrdinals(beam.PTransform):
     """A pipeline's beginning to the ordinals of the units that it works on.
 
-    All of them come out in one place: where the work on a unit is more than to look it up, a
-    Reshuffle has to follow.
+    All of them come out in one place: where the work on a unit is more than to look it up, `spread`
+    has to follow.
     """
 
     def __init__(self, ordinals: Iterable[int]) -> None:

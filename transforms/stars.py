@@ -38,6 +38,7 @@ from glotmill.transforms.components import (
     to_records,
 )
 from glotmill.transforms.exchange import PARTITION, ExchangeBatches, read_references
+from glotmill.transforms.spread import spread
 
 #: Of a partition of a round.
 PARTITION_BYTES = 128 * 2**20
@@ -409,12 +410,9 @@ class _Round:
 
     def __call__(self, pipeline: beam.Pipeline) -> object:
         num_partitions = self.edges.num_partitions(self.partition_bytes)
-        return (
-            pipeline
-            | "Paths" >> beam.Create(self.edges.paths, reshuffle=False).with_output_types(str)
-            | "Spread" >> beam.Reshuffle()
-            | "Round" >> StarRound(self.folder, num_partitions, self.partition_bytes)
-        )
+        paths = beam.Create(self.edges.paths, reshuffle=False).with_output_types(str)
+        star_round = StarRound(self.folder, num_partitions, self.partition_bytes)
+        return spread(pipeline | "Paths" >> paths) | "Round" >> star_round
 
 
 @typehints.with_input_types(str)

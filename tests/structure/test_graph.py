@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import apache_beam as beam
 import pytest
 from apache_beam import typehints
+from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.pipeline import PipelineVisitor
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
@@ -32,7 +33,9 @@ def lock_of(num_units: int) -> Lock:
 def build_stage(
     stage: str, lock: Lock, num_labels: int = 3, ordinals: Sequence[int] | None = None
 ) -> beam.Pipeline:
-    pipeline = beam.Pipeline(runner=FnApiRunner())
+    # With one worker nothing is spread.
+    options = PipelineOptions(["--direct_num_workers=2"])
+    pipeline = beam.Pipeline(runner=FnApiRunner(), options=options)
     ordinals = range(len(lock.units)) if ordinals is None else ordinals
     wanted = {("monolingual", f"aa{number}_Latn"): 2 for number in range(num_labels)}
     stages = {
