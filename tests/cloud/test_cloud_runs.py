@@ -17,6 +17,9 @@ from glotmill.schemas.loading import load_recipe
 from glotmill.schemas.manifest import Manifest
 from glotmill.transforms import cloud, storage
 
+# Before the fixtures that run a corpus on a disk.
+pytest.importorskip("gcp_storage_emulator", reason="the extra test-cloud is not installed")
+
 Store = tuple[str, Proxy]
 RECIPES = Path(__file__).parents[2] / "recipes"
 SMALL = """\

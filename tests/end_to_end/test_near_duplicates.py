@@ -209,6 +209,7 @@ def test_the_distributed_form_gives_the_same_removals(
     assert not (root / "temporary" / "deduplicate").exists()
 
 
+@pytest.mark.slow
 def test_other_units_give_the_same_shards(
     corpus: Path, finished: tuple[Path, Manifests], tmp_path: Path
 ) -> None:

@@ -69,6 +69,7 @@ def assert_conserved(root: Path) -> dict[str, dict[str, int]]:
     return counts
 
 
+@pytest.mark.slow
 def test_init_and_run(glotmill: Glotmill, tmp_path: Path) -> None:
     assert glotmill("init", "first").returncode == 0
     done = glotmill("run", "first/recipe.yaml", "--out", "out")

@@ -148,6 +148,7 @@ def test_shards_hold_what_the_plan_says(finished: tuple[Path, Manifests]) -> Non
     )
 
 
+@pytest.mark.slow
 def test_two_workers_give_the_same_shards(
     corpus: Path, finished: tuple[Path, Manifests], tmp_path: Path
 ) -> None:
@@ -174,6 +175,7 @@ def test_another_order_of_units_gives_the_same_shards(
     assert digests(manifests) == digests(finished[1])
 
 
+@pytest.mark.slow
 def test_other_units_give_the_same_shards(
     corpus: Path, finished: tuple[Path, Manifests], tmp_path: Path
 ) -> None:
@@ -218,6 +220,7 @@ def test_changed_mix_reruns_mix_and_report_alone(
     assert manifests["mix"].counts == finished[1]["mix"].counts
 
 
+@pytest.mark.slow
 def test_added_file_ingests_its_own_unit_alone(
     corpus: Path, finished: tuple[Path, Manifests], tmp_path: Path
 ) -> None:
@@ -232,6 +235,7 @@ def test_added_file_ingests_its_own_unit_alone(
     assert manifests["ingest"].counts["read"] == finished[1]["ingest"].counts["read"] + 1
 
 
+@pytest.mark.slow
 def test_killed_run_goes_on_where_it_was(
     corpus: Path, finished: tuple[Path, Manifests], tmp_path: Path
 ) -> None:

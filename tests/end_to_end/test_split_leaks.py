@@ -340,6 +340,7 @@ def test_a_draw_by_pair_would_cost_more(folder, rows):
     assert lost(naive) > 1.5 * lost(rows)
 
 
+@pytest.mark.slow
 def test_neither_order_nor_cut_of_the_units_matters(folder, rows):
     recipe = (folder / "recipe.yaml").read_text()
     (folder / "recipe.yaml").write_text(recipe + "ingest: {unit_bytes: 20000}\n")

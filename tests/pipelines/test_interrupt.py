@@ -17,7 +17,7 @@ sources: [{name: a, path: "*.jsonl", language: {code: en}}]
 """
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_interrupt(tmp_path: Path, sample_rows: list[dict[str, object]], workers: int) -> None:
     (tmp_path / "recipe.yaml").write_text(RECIPE)
     with (tmp_path / "a.jsonl").open("w") as file:

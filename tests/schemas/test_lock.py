@@ -67,6 +67,7 @@ RECIPES = st.builds(
 )
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(
     recipe=RECIPES,

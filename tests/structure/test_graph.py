@@ -1,6 +1,7 @@
 """The built graphs: every element typed, the number of steps independent of the data."""
 
 from collections.abc import Sequence
+from functools import cache
 
 import apache_beam as beam
 import pytest
@@ -25,6 +26,7 @@ STAGES = [
 ]
 
 
+@cache
 def lock_of(num_units: int) -> Lock:
     unit = Unit(key="0" * 32, source="a", num_bytes=1, slices=())
     return Lock(glotmill="0", recipe=RECIPE, inputs=(), units=(unit,) * num_units)

@@ -238,6 +238,7 @@ def digests(corpus):
     }
 
 
+@pytest.mark.slow
 def test_shards_depend_on_content_and_not_on_the_cut_into_units(make_corpus):
     """Names of files stand on the rows, so the texts and their order are compared."""
     rows = [row for unit in UNITS[:2] for row in unit]
@@ -302,6 +303,7 @@ def test_pieces_of_shards_make_no_difference(make_corpus, monkeypatch):
     assert digests(corpora[0]) == digests(corpora[1])
 
 
+@pytest.mark.slow
 def test_looks_on_the_engine_give_the_same_rates(make_corpus, monkeypatch):
     corpora = [make_corpus(UNITS, SOURCES, mix=MIX, output=PARQUET) for _ in range(2)]
     mix(corpora[0])

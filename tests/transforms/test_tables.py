@@ -57,6 +57,7 @@ def cut(table, sizes):
         start, turn = start + size, turn + 1
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=25)
 @given(
     st.lists(st.integers(1, 1_700), min_size=1, max_size=4),

@@ -55,7 +55,6 @@ MIX = {
 }
 PARQUET = {"shards": 3, "row_group_rows": 50}
 TOKENS = {"formats": ["megatron", "parquet"], "sequence_length": LENGTH}
-ALONE = (["megatron"], ["parquet"])
 STAGES = [
     {"name": "broad", "parts": {"*": 3, "bitext": 1}},
     {"name": "end", "parts": {"bitext": 2, "*": 1}},
@@ -218,10 +217,12 @@ def test_lists_of_tokens_are_beside_the_shards_row_by_row(corpus, split, tokens_
             assert found == {name: row[name] for name in found}
 
 
-@pytest.mark.parametrize("stages", [(), STAGES])
+@pytest.mark.parametrize("stages", [STAGES, pytest.param((), marks=pytest.mark.slow)])
 def test_lists_alone_name_the_datasets_of_bin_and_idx(run, stages):
     """But for their files, the curriculum among what they say."""
-    whole, lists = (run(stages=stages, formats=formats) for formats in ALONE)
+    options = {} if stages else {"datasets": "category", "packing": "concatenate"}
+    whole = run(stages=stages, **options)
+    lists = run(stages=stages, formats=["parquet"], **options)
     indexed, listed = (load_training(f"{each.root}/training.yaml") for each in (whole, lists))
     assert bool(indexed.stages) == bool(stages)
     assert all(dataset.prefix and dataset.documents for dataset in indexed.datasets)
@@ -372,6 +373,7 @@ def test_stages_of_the_file_for_training(run):
     )
 
 
+@pytest.mark.slow
 def test_a_large_vocabulary_is_written_wide(run, tokens_of):
     """Only what is asked for is written: no lists of tokens, no packed sequences."""
     size = 66_000
