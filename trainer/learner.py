@@ -62,9 +62,9 @@ class Learner:
             ConfigError: the model is not there, or is too small for the tokens.
         """
         self._config, self._world, self._num_groups = config, world, num_groups
-        kind = {"auto": "bf16" if world.device.type == "cuda" else "fp32"}
-        bf16 = kind.get(config.precision, config.precision) == "bf16"
-        self.dtype = torch.bfloat16 if bf16 else torch.float32
+        auto = "bf16" if world.device.type == "cuda" else "fp32"
+        precision = auto if config.precision == "auto" else config.precision
+        self.dtype = torch.bfloat16 if precision == "bf16" else torch.float32
         self.model, self.config_json = build(config, vocab_size, world, self.dtype)
         self.optimizer = _optimizer(self.model, config)
         self._losses = torch.compile(_losses) if config.compile else _losses

@@ -200,10 +200,8 @@ class Trainer:
     def _resume(self) -> None:
         if not (found := self._checkpoints.all()):
             return
-        state, order = (
-            RunState(**self._checkpoints.load(found[-1], *self._saved())),
-            self.state.order,
-        )
+        state = RunState(**self._checkpoints.load(found[-1], *self._saved()))
+        order = self.state.order
         if differs := [key for key in order if state.order.get(key) != order[key]]:
             was = "; ".join(f"{key} was {state.order.get(key)}, is {order[key]}" for key in differs)
             raise CheckpointError(

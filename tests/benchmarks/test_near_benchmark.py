@@ -130,6 +130,7 @@ def test_edits_leave_the_lines() -> None:
         assert edited.count("\n") == 2
 
 
+@pytest.mark.slow
 def test_no_two_bases_are_alike(corpus: Path) -> None:
     bases = [row for row in documents_in(corpus) if row["kind"] == "base"][:1_000]
     sets = [metrics.shingles(row["text"], row["script"]) for row in bases]
@@ -146,6 +147,7 @@ def test_no_two_bases_are_alike(corpus: Path) -> None:
     assert max(similar) < 0.35
 
 
+@pytest.mark.slow
 def test_most_shared_is_what_two_bases_share() -> None:
     maker = make_duplicates.Maker(21, DOCUMENTS, pools())
     label, sizes = 0, maker.pools[0].sizes

@@ -155,7 +155,9 @@ def test_nothing_counts_of_what_a_run_that_was_cut_off_left(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("fault", ["503", "lost", "hang"])
+@pytest.mark.parametrize(
+    "fault", ["503", "lost", pytest.param("hang", marks=pytest.mark.exhaustive)]
+)
 def test_a_store_that_misbehaves_costs_time_alone(
     store: Store, corpus: Path, on_disk: dict[str, str], fault: str
 ) -> None:

@@ -168,6 +168,7 @@ JUDGED = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_weights_follow_what_the_filters_dropped(tmp_path: Path) -> None:
     recipe = write_corpus(tmp_path / "in", RATES, JUDGED)
     root = run(recipe, tmp_path / "out")
@@ -220,6 +221,7 @@ def test_near_duplicates_that_were_dropped_count(tmp_path: Path) -> None:
     assert (sizes["num_documents"], sizes["num_kept"], sizes["num_dropped"]) == (1, 3, 2)
 
 
+@pytest.mark.slow
 def test_a_run_that_gives_up_weights_leaves_none_behind(tmp_path: Path) -> None:
     recipe = write_corpus(tmp_path / "in", TABLES % 0, ROWS)
     root = run(recipe, tmp_path / "out")

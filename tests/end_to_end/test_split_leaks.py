@@ -329,6 +329,7 @@ def test_what_is_left_out_is_counted(composed, rows):
     assert storage.exists(records_folder(composed.root, "compose"))
 
 
+@pytest.mark.slow
 def test_a_draw_by_pair_would_cost_more(folder, rows):
     naive = list(Composed(folder, folder / "naive", hub=False).rows())
     assert leaks(of(naive, "validation"), of(naive, "train")) == {}
@@ -385,6 +386,7 @@ def real(data_folder, tmp_path):
     return tmp_path
 
 
+@pytest.mark.exhaustive
 @pytest.mark.data
 @pytest.mark.timeout(1200)
 def test_little_of_real_parallel_text_is_lost(real):

@@ -158,14 +158,18 @@ def test_dataflow_options_are_those_of_beam() -> None:
     assert options.more == ("--experiments=x",)
 
 
+def slow(*values: object) -> object:
+    return pytest.param(*values, marks=pytest.mark.slow)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["--runner", "spark"], "spark"),
         (["--runner", "flink"], "--runner flink wants --flink-master"),
-        (["--runner", "flink", "--flink-master", "here"], "--flink-master wants HOST:PORT"),
-        (["--runner", "flink", "--flink-master", "localhost:1"], "workers of a cluster do not"),
-        (["--", "--streaming"], "--runner local takes no options of Beam"),
+        slow(["--runner", "flink", "--flink-master", "here"], "--flink-master wants HOST:PORT"),
+        slow(["--runner", "flink", "--flink-master", "localhost:1"], "workers of a cluster do not"),
+        slow(["--", "--streaming"], "--runner local takes no options of Beam"),
         (["--runner", "dataflow"], "--runner dataflow: the following arguments are required"),
     ],
 )

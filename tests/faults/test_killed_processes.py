@@ -104,7 +104,7 @@ def kill_at(moment: str, corpus: Path, root: Path, workers: int) -> tuple[str, l
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.exhaustive)])
 def test_launchers_that_are_killed_one_after_the_other_lose_nothing(
     corpus: Path, undisturbed: Path, tmp_path: Path, workers: int
 ) -> None:

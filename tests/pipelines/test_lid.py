@@ -119,6 +119,7 @@ def test_a_trained_model_is_used(glotmill, tmp_path, labelled):
     assert set(FastTextModel(str(tmp_path / "again.ftz")).labels) == set(TAGS.values())
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_training_is_reproducible_whatever_memory_held_before(tmp_path, labelled):
     """fastText leaves most of its matrix as malloc gave it; see `lid_fit`."""
@@ -163,7 +164,7 @@ def test_texts_are_held_out_by_their_hash():
     ("lines", "message"),
     [
         ('{"text": "Everyone has the right to life."}', "a.jsonl: found 0 labels with 2 texts"),
-        ("not json", "a.jsonl: found 0 labels with 2 texts"),
+        pytest.param("not json", "a.jsonl: found 0 labels with 2 texts", marks=pytest.mark.slow),
     ],
 )
 def test_a_corpus_without_labels(glotmill, tmp_path, lines, message):

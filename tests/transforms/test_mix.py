@@ -352,6 +352,7 @@ def corpus_rows(num_rows, text="text "):
     return table.append_column("order", pa.array(range(num_rows, 0, -1), pa.int64()))
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_a_shard_of_more_text_than_one_string_array_holds(tmp_path):
     piece = corpus_rows(60, "a" * 2**20)

@@ -323,7 +323,7 @@ def by_place(corpus, found):
     }
 
 
-@pytest.mark.parametrize("verify", ["jaccard", "none"])
+@pytest.mark.parametrize("verify", ["jaccard", pytest.param("none", marks=pytest.mark.slow)])
 def test_the_cut_into_units_does_not_matter(make_corpus, verify):
     options = near_options({}, verify=verify, bands=20, rows=3)
     rows = make_rows(11)
@@ -425,7 +425,9 @@ def test_priority_decides_which_of_similar_documents_stays(make_corpus):
     }  # fmt: skip
 
 
-@pytest.mark.parametrize(("verify", "exact"), [("sketch", True), ("jaccard", False)])
+@pytest.mark.parametrize(
+    ("verify", "exact"), [pytest.param("sketch", True, marks=pytest.mark.slow), ("jaccard", False)]
+)
 def test_against_other_corpora(make_corpus, verify, exact):
     options = near_options({"exact": exact}, verify=verify)
     rows = make_rows(23)

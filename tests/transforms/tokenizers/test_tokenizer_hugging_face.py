@@ -54,6 +54,7 @@ def test_ids_on_tiktoken_are_those_of_the_library(name, byte_level, texts, rows)
     assert [tokenizer.decode(ids) for ids in rows(encoded)] == texts
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_ids_of_every_character_beside_others(llama3, llama3_reference):
     codes = [chr(code) for code in range(0x110000) if not 0xD800 <= code < 0xE000]
@@ -262,6 +263,7 @@ def test_the_vocabulary_decides_the_dtype(byte_level):
     assert tokenizer.eos_id is None
 
 
+@pytest.mark.exhaustive
 @pytest.mark.data
 def test_ids_on_the_larger_data(llama3, llama3_reference, data_folder):
     import zstandard

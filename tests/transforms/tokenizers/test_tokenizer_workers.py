@@ -15,7 +15,7 @@ def paths(byte_level, rank_file, sentence_pieces):
     return [str(path) for path in (byte_level("plain"), rank_file, sentence_pieces("bpe"))]
 
 
-@pytest.mark.parametrize("method", ["fork", "spawn"])
+@pytest.mark.parametrize("method", ["fork", pytest.param("spawn", marks=pytest.mark.slow)])
 def test_a_worker_loads_and_encodes(paths, method, texts):
     here = [load_tokenizer(path) for path in paths]
     with multiprocessing.get_context(method).Pool(1) as pool:
