@@ -52,7 +52,8 @@ def convert(training: Training, root: Path, kind: str, folder: Path) -> None:
 
     Raises:
         ShardError: the mix is not finished, or a file is not what its manifest says.
-        DataError: there are no such lists, or stages that packed sequences do not know.
+        DataError: there are no such lists, they name no datasets, or there are stages, which packed
+            sequences do not know.
     """
     made_of = _made_of(training, root, kind)
     marker = folder / _MADE_OF
@@ -123,6 +124,8 @@ def _copy(training: Training, root: Path, kind: str, split: Split, folder: Path)
 
 
 def _listed(rows: pa.RecordBatch) -> Iterator[Part]:
+    if "dataset" not in rows.schema.names:
+        raise DataError("tokens/parquet names no datasets, as older runs wrote it: mix again")
     names = rows.column("dataset")
     for name in names.unique().to_pylist():
         own = rows.filter(pc.equal(names, name))

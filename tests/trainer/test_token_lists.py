@@ -229,6 +229,19 @@ def test_lists_that_are_not_there(training_yaml: Path, copied: Path, tmp_path: P
         opened(copied, "packed", tmp_path / "run")
 
 
+def test_lists_of_an_older_run(copied: Path, tmp_path: Path) -> None:
+    shards = sorted((copied / "tokens" / "parquet").glob("*.parquet"))
+    entries = [
+        write_table(str(copied), f"tokens/parquet/{path.name}", table.drop_columns(["dataset"]))
+        for path in shards
+        if (table := pq.read_table(path))
+    ]
+    write_manifest(copied, entries)
+    with pytest.raises(DataError, match="names no datasets, as older runs wrote it: mix again"):
+        opened(copied, "parquet", tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 def test_lists_of_another_training_yaml(copied: Path, tmp_path: Path) -> None:
     path = copied / "training.yaml"
     path.write_text(path.read_text().replace("num_documents: 300", "num_documents: 299"))
