@@ -202,8 +202,10 @@ def _run_stages(job: Job) -> Manifests:
         if reads_inputs:
             index_units(job, unit_records(job.root))
     _check_keys(job, manifests)
-    # A run that was killed right after it had marked a stage left what that stage needed.
+    # A run that was killed right after it had marked a stage left what that stage needed, and a
+    # launcher or worker that was killed anywhere may have left half a file.
     storage.delete([temporary_folder(job.root, stage.name) for stage in STAGES])
+    storage.delete_temporaries(job.root)
     return manifests
 
 

@@ -124,7 +124,7 @@ def delete_temporaries(folder: str) -> None:
     """
     if cloud.store_of(folder) is not None:
         return
-    delete(file.path for file in _match(f"{folder}/**") if file.path.endswith(_TEMPORARY_SUFFIX))
+    delete(file.path for file in _match(f"{folder}/**{_TEMPORARY_SUFFIX}"))
 
 
 def _match_local(pattern: str) -> list[InputFile]:

@@ -132,6 +132,9 @@ def test_a_run_that_was_killed_right_after_a_stage_was_marked_leaves_nothing(
     shutil.copytree(undisturbed, root)
     (root / "temporary" / "deduplicate" / "sizes").mkdir(parents=True)
     (root / "temporary" / "deduplicate" / "sizes" / "0.parquet").write_bytes(b"left")
+    half = f"1-{'0' * 32}.glotmill-tmp"
+    for name in (f".units.parquet.{half}", f"mix/.manifest.json.{half}", f"shards/.a.{half}"):
+        (root / name).write_bytes(b"half")
     said = finish(corpus, root)
     assert "report: done before, nothing has changed" in said
     assert files(root) == files(undisturbed)
