@@ -1,8 +1,6 @@
 """`python -m glotmill.trainer train.yaml`, as torchrun and srun start it."""
 
-import sys
-
-from glotmill.trainer.launch import main
+from glotmill.trainer.launch import end_process, main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    end_process(main())

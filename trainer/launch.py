@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import torch
 from rich.console import Console
@@ -87,3 +88,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if threads := os.environ.get("OMP_NUM_THREADS"):
         torch.set_num_threads(int(threads))
     return train(given.config, find_lr=given.find_lr)
+
+
+def end_process(code: int) -> NoReturn:
+    """End this process, without winding the interpreter down.
+
+    Threads of torch's process groups outlive the groups, and under them an interpreter that winds
+    down now and then aborts ("terminate called without an active exception") after all is done.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -53,7 +54,7 @@ output:
 WITHOUT_TOKENS = RECIPE[: RECIPE.index("  tokens:\n")].replace(
     "count_by: tokens", "count_by: words"
 )
-NUM_ROWS = 4_000
+NUM_ROWS = 1_600
 
 
 class Silent:
@@ -165,6 +166,8 @@ def test_a_run_that_is_killed_gives_the_same_files_when_it_is_run_again(
     corpus: Path, finished: tuple[Path, Manifests], tmp_path: Path, stage: str, pattern: str
 ) -> None:
     root = tmp_path / "out"
+    for done in ("ingest", "deduplicate", "compose")[: 2 if stage == "compose" else 3]:
+        shutil.copytree(finished[0] / done, root / done)
     kill_when_there_is(corpus, root, pattern)
     assert not (root / stage / "_SUCCESS").exists()
     found = run(corpus / "recipe.yaml", root)
@@ -195,7 +198,7 @@ def test_a_run_without_tokens_leaves_none_of_an_earlier_one(
 ) -> None:
     """And with tokens again, all is as it was."""
     root = tmp_path / "out"
-    run(corpus / "recipe.yaml", root)
+    shutil.copytree(finished[0], root)
     run(corpus / "plain.yaml", root)
     left = [path.name for path in root.rglob("*") if path.name.startswith("training.")]
     assert left == []

@@ -15,7 +15,7 @@ import xxhash
 
 from glotmill.trainer.config import load_config
 from glotmill.trainer.data import IGNORED, Step
-from glotmill.trainer.launch import listen
+from glotmill.trainer.launch import end_process, listen
 from glotmill.trainer.loop import Trainer
 from glotmill.trainer.world import join, leave
 
@@ -53,6 +53,7 @@ def main(path: str, stop_after: int) -> None:
     trainer.on_step = note
     trainer.run()
     leave()
+    end_process(0)
 
 
 if __name__ == "__main__":
