@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,15 +28,15 @@ def training_yaml(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_corpus(tmp_path_factory.mktemp("corpus"))
 
 
-@pytest.fixture
-def make_config(tmp_path: Path, training_yaml: Path) -> Callable[..., Any]:
-    """Configurations of a model of some thousand weights, changed as said."""
+@pytest.fixture(scope="session")
+def config_in(training_yaml: Path) -> Callable[..., Any]:
+    """Configurations of a model of some thousand weights, changed as said, by their folder."""
     from glotmill.trainer.config import TrainConfig
 
-    def make(**changes: Any) -> TrainConfig:
+    def make(out: Path, **changes: Any) -> TrainConfig:
         base: dict[str, Any] = {
             "data": str(training_yaml),
-            "out": str(tmp_path / "run"),
+            "out": str(out),
             "model": {
                 "shape": {
                     "hidden_size": 32,
@@ -59,6 +60,12 @@ def make_config(tmp_path: Path, training_yaml: Path) -> Callable[..., Any]:
         return TrainConfig.model_validate({**base, **changes})
 
     return make
+
+
+@pytest.fixture
+def make_config(tmp_path: Path, config_in: Callable[..., Any]) -> Callable[..., Any]:
+    """The same in a folder of the test's own."""
+    return partial(config_in, tmp_path / "run")
 
 
 def one_thread() -> dict[str, str]:

@@ -30,12 +30,13 @@ pytestmark = pytest.mark.slow
 Make = Callable[..., TrainConfig]
 WORKER = Path(__file__).with_name("layout_worker.py")
 STEPS, SAMPLES = 12, 6
+# Six sequences do not come out even on four processes: two of them fill up.
+CHANGES = {"steps": STEPS, "batch": {"sequences": SAMPLES, "micro": 2}}
 
 
 @pytest.fixture
 def config(make_config: Make) -> TrainConfig:
-    # Six sequences do not come out even on four processes: two of them fill up.
-    return make_config(steps=STEPS, batch={"sequences": SAMPLES, "micro": 2})
+    return make_config(**CHANGES)
 
 
 def start(config: TrainConfig, num_ranks: int, stop_after: int = 0) -> subprocess.Popen[str]:
@@ -80,10 +81,10 @@ def seen(config: TrainConfig, num_ranks: int) -> dict[int, list[str]]:
     return steps
 
 
-@pytest.fixture
-def reference(make_config: Make, config: TrainConfig, world: World, tmp_path: Path) -> TrainConfig:
+@pytest.fixture(scope="module")
+def reference(config_in: Make, tmp_path_factory: pytest.TempPathFactory) -> TrainConfig:
     """The run of one process, in one go."""
-    one = config.model_copy(update={"out": str(tmp_path / "reference")})
+    one = config_in(tmp_path_factory.mktemp("reference") / "run", **CHANGES)
     run(one, 1)
     assert sorted(seen(one, 1)) == list(range(STEPS))
     assert [len(rows) for rows in seen(one, 1).values()] == [SAMPLES] * STEPS
@@ -211,9 +212,7 @@ def test_sigterm_reaches_the_processes_of_torchrun(make_config: Make, world: Wor
     assert trainer.state.step == len(seen(config, 2)) > 0
 
 
-def test_a_damaged_checkpoint_is_refused_by_all(
-    config: TrainConfig, reference: TrainConfig
-) -> None:
+def test_a_damaged_checkpoint_is_refused_by_all(config: TrainConfig) -> None:
     run(config, 2, stop_after=3)
     damaged = Path(config.out) / "checkpoints" / "step-00000003" / "__1_0.distcp"
     damaged.write_bytes(damaged.read_bytes()[:-100])
