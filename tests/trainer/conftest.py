@@ -33,10 +33,10 @@ def config_in(training_yaml: Path) -> Callable[..., Any]:
     """Configurations of a model of some thousand weights, changed as said, by their folder."""
     from glotmill.trainer.config import TrainConfig
 
-    def make(out: Path, **changes: Any) -> TrainConfig:
+    def make(folder: Path, /, **changes: Any) -> TrainConfig:
         base: dict[str, Any] = {
             "data": str(training_yaml),
-            "out": str(out),
+            "out": str(folder),
             "model": {
                 "shape": {
                     "hidden_size": 32,
