@@ -94,7 +94,7 @@ def end_process(code: int) -> NoReturn:
     """End this process, without winding the interpreter down.
 
     Threads of torch's process groups outlive the groups, and under them an interpreter that winds
-    down now and then aborts ("terminate called without an active exception") after all is done.
+    down may abort ("terminate called without an active exception") after all is done.
     """
     sys.stdout.flush()
     sys.stderr.flush()
