@@ -114,6 +114,7 @@ def run_stage(stage: Stage, job: Job, key: str, before: Manifests) -> Manifest:
     storage.delete([f"{job.root}/{SUCCESS}", f"{job.root}/{stage.name}/{SUCCESS}"])
     # Another launcher that was out of reach and comes back must not write over what is made here.
     replaces = versions.version_of(f"{job.root}/{stage.name}/{MANIFEST}")
+    # What a killed run left takes room that this one may need; the end of a run sweeps the rest.
     storage.delete([temporary_folder(job.root, stage.name)])
     for folder in {stage.name, *stage.folders}:
         storage.delete_temporaries(f"{job.root}/{folder}")

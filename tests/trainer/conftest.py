@@ -1,6 +1,5 @@
 """Fixtures of the trainer's tests; those that train need torch."""
 
-import os
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -66,7 +65,3 @@ def config_in(training_yaml: Path) -> Callable[..., Any]:
 def make_config(tmp_path: Path, config_in: Callable[..., Any]) -> Callable[..., Any]:
     """The same in a folder of the test's own."""
     return partial(config_in, tmp_path / "run")
-
-
-def one_thread() -> dict[str, str]:
-    return {**os.environ, "OMP_NUM_THREADS": "1"}

@@ -18,6 +18,8 @@ from glotmill.trainer.config import TrainConfig
 
 ROOT = Path(__file__).parents[2]
 GLOTMILL = Path(sys.executable).with_name("glotmill")
+# Two threads that wait for each other lose most of their time to other tests.
+ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1"}
 
 
 def command(folder: Path, config: TrainConfig, *options: str) -> subprocess.CompletedProcess[str]:
@@ -28,7 +30,7 @@ def command(folder: Path, config: TrainConfig, *options: str) -> subprocess.Comp
         capture_output=True,
         text=True,
         timeout=240,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        env=ONE_THREAD,
     )
 
 
@@ -87,8 +89,7 @@ def test_the_demonstration_of_the_readme(tmp_path: Path, steps: int, share: floa
             capture_output=True,
             text=True,
             timeout=1800,
-            # Two threads that wait for each other lose most of their time to other tests.
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            env=ONE_THREAD,
         )
         assert done.returncode == 0, done.stderr
         printed = done.stdout
