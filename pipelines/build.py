@@ -10,6 +10,7 @@ from glotmill.schemas import recipe
 from glotmill.schemas.lock import Lock
 from glotmill.transforms.deduplicate import RemoveDuplicates, WriteDuplicateEdges
 from glotmill.transforms.each_unit import EachUnit, UnitWork
+from glotmill.transforms.edge_files import EdgeFiles
 from glotmill.transforms.held_out import CollectHeldOut
 from glotmill.transforms.ingest import IngestUnits
 from glotmill.transforms.leaks import FindLeaks
@@ -20,7 +21,6 @@ from glotmill.transforms.plan import Group
 from glotmill.transforms.shadows import CountShadows, WriteShadowEdges
 from glotmill.transforms.split import FindThresholds, SplitRule
 from glotmill.transforms.spread import spread
-from glotmill.transforms.stars import EdgeFiles
 
 
 def ingest(

@@ -1,19 +1,12 @@
-"""The command line.
-
-Exit codes: 0 done, 1 the run failed, 2 the recipe or the arguments are wrong.
-"""
+"""The command line; `outcome` says what becomes of errors."""
 
 from __future__ import annotations
 
 import json
 import logging
 import os
-import signal
 import sys
-import threading
-import traceback
 import webbrowser
-from collections.abc import Callable
 from contextlib import nullcontext
 from importlib.metadata import version
 from pathlib import Path
@@ -22,8 +15,9 @@ from typing import Annotated, Literal
 import typer
 from rich.console import Console
 
-from glotmill.pipelines.errors import RunError, UserError
-from glotmill.schemas.loading import LoadedRecipe, RecipeError, load_recipe
+from glotmill.pipelines.errors import UserError
+from glotmill.pipelines.outcome import exit_code
+from glotmill.schemas.loading import LoadedRecipe, load_recipe
 from glotmill.schemas.recipe import json_schema
 
 app = typer.Typer(
@@ -370,63 +364,11 @@ def train(
     )
 
 
-def _guarded(command: Callable[[], object]) -> int:
-    """Runs a command; known errors become one message and an exit code."""
-    interrupted = _note_interrupts()
-    try:
-        command()
-    except (RecipeError, UserError) as error:
-        _say_errors(str(error))
-        return 2
-    except RunError as error:
-        _say_errors(str(error))
-        return 1
-    except BaseException as error:
-        if interrupted:  # which Beam and typer wrap into errors of their own
-            _err.print("stopped; run the same command again to go on")
-            return 130
-        if isinstance(error, SystemExit):  # typer's, at the end of every command
-            return error.code if isinstance(error.code, int) else 0
-        return _unforeseen(error)
-    return 0
-
-
-def _note_interrupts() -> list[int]:
-    """A list that is not empty once Ctrl-C was pressed."""
-    seen: list[int] = []
-
-    def note(number: int, _frame: object) -> None:
-        seen.append(number)
-        # Threads of the engine that fail because the run was stopped have nothing to tell.
-        threading.excepthook = lambda _args: None
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGINT, note)
-    return seen
-
-
-def _say_errors(text: str) -> None:
-    for line in text.splitlines():
-        _err.print(f"error: {line}", markup=False, emoji=False)
-
-
-def _unforeseen(error: BaseException) -> int:
-    """A full disk, a failure in a worker, a bug: the traceback goes into a file."""
-    log = Path("glotmill-error.log")
-    log.write_text(traceback.format_exc(), encoding="utf-8")
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    _err.print(
-        f"error: the run failed: {type(error).__name__}: {lines[-1] if lines else ''}", markup=False
-    )
-    _err.print(f"details in {log}; run the same command again to go on")
-    return 1
-
-
 def main() -> None:
     """Runs the command `glotmill` and ends with its exit code."""
     # Beam warns about optional packages while it is imported; failures arrive as exceptions.
     logging.getLogger().setLevel(logging.CRITICAL)
-    sys.exit(_guarded(app))
+    sys.exit(exit_code(app, _err))
 
 
 def console() -> None:

@@ -19,6 +19,7 @@ from apache_beam import typehints
 from glotmill.schemas import recipe
 from glotmill.schemas.lock import is_foreign, is_shadow
 from glotmill.transforms.components import EDGE, ConnectComponents
+from glotmill.transforms.edge_files import EdgeFiles, WriteEdges
 from glotmill.transforms.near import FindNearDuplicates, scopes_of
 from glotmill.transforms.records import temporary_folder
 from glotmill.transforms.removals import (
@@ -32,7 +33,7 @@ from glotmill.transforms.removals import (
 )
 from glotmill.transforms.repeated_sides import CapRepeatedSides
 from glotmill.transforms.spread import spread
-from glotmill.transforms.stars import PARTITION_BYTES, EdgeFiles, ReadStars, WriteEdges
+from glotmill.transforms.stars import PARTITION_BYTES, ReadStars
 from glotmill.transforms.unit_index import Corpora
 
 _PARTITIONS = 64

@@ -19,6 +19,7 @@ from glotmill.schemas.lock import doc_id, row_of, shadowed_unit
 from glotmill.transforms.cluster_sizes import count_dropped, write_sizes
 from glotmill.transforms.components import EDGE, NODE, ConnectComponents
 from glotmill.transforms.deduplicate import FindEdges, find_equals, read_nodes
+from glotmill.transforms.edge_files import EdgeFiles, WriteEdges
 from glotmill.transforms.records import read_records
 from glotmill.transforms.removals import (
     EXACT,
@@ -29,7 +30,6 @@ from glotmill.transforms.removals import (
     partitions_of,
     units_of,
 )
-from glotmill.transforms.stars import EdgeFiles, WriteEdges
 from glotmill.transforms.tables import read_table
 from glotmill.transforms.unit_index import Corpora, UnitIndex, removals_path
 

@@ -7,9 +7,6 @@ is, and holds the form for graphs that fit one worker.
 from __future__ import annotations
 
 import itertools
-import json
-import math
-import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,17 +16,13 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 from apache_beam import typehints
-from apache_beam.transforms.window import GlobalWindow
-from apache_beam.utils.windowed_value import WindowedValue
 
 from glotmill.schemas.lock import unit_of
 from glotmill.transforms import storage
 from glotmill.transforms.components import (
-    EDGE,
     NODE,
     Flags,
     Ids,
-    Records,
     first_of_runs,
     nodes_by_unit,
     sorted_nodes,
@@ -37,18 +30,22 @@ from glotmill.transforms.components import (
     to_nodes,
     to_records,
 )
+from glotmill.transforms.edge_files import (
+    SLICE_ROWS,
+    EdgeFiles,
+    Summarise,
+    Written,
+    columns_of,
+    gather_columns,
+    read_edges,
+    write_edges,
+)
 from glotmill.transforms.exchange import PARTITION, ExchangeBatches, read_references
 from glotmill.transforms.spread import spread
 
 #: Of a partition of a round.
 PARTITION_BYTES = 128 * 2**20
 
-_FILE_BYTES = 64 * 2**20
-_SUMMARY = "summary.json"
-# An edge goes to both its nodes, each time as two nodes and a flag.
-_EXCHANGED_BYTES = 2 * 17
-_SLICE_ROWS = 2**20
-_EDGES = pa.schema([pa.field(name, pa.int64(), nullable=False) for name in ("a", "b")])
 _MESSAGES = pa.schema(
     [
         pa.field("node", pa.int64(), nullable=False),
@@ -59,82 +56,6 @@ _MESSAGES = pa.schema(
 )
 
 Build = Callable[[beam.Pipeline], object]
-_Written = tuple[str, int, int]
-
-
-@dataclass(frozen=True)
-class EdgeFiles:
-    """Arrow IPC files of two columns of int64, `a` and `b`, and how many edges they hold."""
-
-    paths: tuple[str, ...]
-    num_edges: int
-
-    @classmethod
-    def read(cls, folder: str) -> EdgeFiles:
-        """The files that `WriteEdges` or `StarRound` left in a folder."""
-        return cls.read_changes(folder)[0]
-
-    @classmethod
-    def read_changes(cls, folder: str) -> tuple[EdgeFiles, int]:
-        """The same, and how many edges the round changed."""
-        path = f"{folder}/{_SUMMARY}"
-        rows = json.loads(storage.read_bytes(path)) if storage.exists(path) else []
-        paths = tuple(path for path, _, _ in rows)
-        return cls(paths, sum(count for _, count, _ in rows)), sum(n for _, _, n in rows)
-
-    def num_partitions(self, partition_bytes: int) -> int:
-        """Into how many parts a round cuts them, for so many bytes in each."""
-        return max(1, math.ceil(self.num_edges * _EXCHANGED_BYTES / partition_bytes))
-
-
-def _write_edges(folder: str, chunks: Iterable[tuple[Ids, Ids, int]]) -> _Written:
-    """Writes chunks of edges and changes to a new file: its path, how many edges, how many changes.
-
-    A retried bundle writes another file; only what succeeded reaches the summary.
-    """
-    path = f"{folder}/{uuid.uuid4().hex}.arrow"
-    num_edges = num_changed = 0
-    options = pa.ipc.IpcWriteOptions(compression="lz4")
-    with (
-        storage.atomic_writer(path) as sink,
-        pa.ipc.new_file(sink, _EDGES, options=options) as writer,
-    ):
-        for a, b, changed in chunks:
-            batch = pa.record_batch([pa.array(a), pa.array(b)], schema=_EDGES)
-            for start in range(0, len(a), _SLICE_ROWS):
-                writer.write_batch(batch.slice(start, _SLICE_ROWS))
-            num_edges += len(a)
-            num_changed += changed
-    return path, num_edges, num_changed
-
-
-def _read_chunks(path: str, num_bytes: int) -> Iterator[Records]:
-    """The edges of a file, in pieces of about so many bytes."""
-    with storage.open_input(path) as source:
-        file = pa.ipc.open_file(source)
-        batches = (file.get_batch(index) for index in range(file.num_record_batches))
-        for columns in _gather(batches, ("a", "b"), num_bytes):
-            yield to_records(EDGE, *columns)
-
-
-def _gather(
-    batches: Iterable[pa.RecordBatch], names: Sequence[str], num_bytes: int
-) -> Iterator[list[npt.NDArray[Any]]]:
-    """Columns of batches, these taken together until they have so many bytes."""
-    pending: list[pa.RecordBatch] = []
-    held = 0
-    for batch in batches:
-        pending.append(batch.select(list(names)))
-        held += batch.nbytes
-        if held >= num_bytes:
-            yield _columns(pending)
-            pending, held = [], 0
-    if pending:
-        yield _columns(pending)
-
-
-def _columns(batches: Sequence[pa.RecordBatch]) -> list[npt.NDArray[Any]]:
-    return [column.to_numpy() for column in pa.Table.from_batches(batches).columns]
 
 
 class _Minima:
@@ -161,8 +82,8 @@ class _Minima:
 
 def _messages(node: Ids, other: Ids, changed: Flags, partition: Ids) -> Iterator[pa.RecordBatch]:
     columns = [node, other, changed, partition.astype(np.int32)]
-    for start in range(0, len(node), _SLICE_ROWS):
-        arrays = [pa.array(column[start : start + _SLICE_ROWS]) for column in columns]
+    for start in range(0, len(node), SLICE_ROWS):
+        arrays = [pa.array(column[start : start + SLICE_ROWS]) for column in columns]
         yield pa.record_batch(arrays, schema=_MESSAGES)
 
 
@@ -201,7 +122,7 @@ def _small_star(references: Sequence[str], num_bytes: int) -> Iterator[tuple[Ids
 
 def _read_messages(references: Sequence[str], num_bytes: int) -> Iterator[list[npt.NDArray[Any]]]:
     batches = read_references(references)
-    return _gather(batches, ("node", "other", "changed"), num_bytes)
+    return gather_columns(batches, ("node", "other", "changed"), num_bytes)
 
 
 @typehints.with_input_types(str)
@@ -214,7 +135,7 @@ class _ReadEdges(beam.DoFn):
         self._num_bytes = num_bytes
 
     def process(self, path: str) -> Iterator[pa.RecordBatch]:
-        for chunk in _read_chunks(path, self._num_bytes):
+        for chunk in read_edges(path, self._num_bytes):
             stars = spanning_forest(chunk)
             same = np.zeros(len(stars), bool)
             for node, other in ((stars["a"], stars["b"]), (stars["b"], stars["a"])):
@@ -242,90 +163,8 @@ class _SmallStar(beam.DoFn):
         self._folder = folder
         self._num_bytes = num_bytes
 
-    def process(self, element: tuple[int, Iterable[str]]) -> Iterator[_Written]:
-        yield _write_edges(self._folder, _small_star(list(element[1]), self._num_bytes))
-
-
-def _to_summary(written: _Written) -> tuple[int, _Written]:
-    return 0, written
-
-
-@typehints.with_input_types(tuple[int, Iterable[tuple[str, int, int]]])
-@typehints.with_output_types(str)
-class _WriteSummary(beam.DoFn):
-    def __init__(self, folder: str) -> None:
-        self._folder = folder
-
-    def process(self, element: tuple[int, Iterable[_Written]]) -> Iterator[str]:
-        path = f"{self._folder}/{_SUMMARY}"
-        storage.write_atomically(path, json.dumps(sorted(element[1])).encode())
-        yield path
-
-
-class _Summarise(beam.PTransform):
-    """What was written to a folder, to one file in it; none where nothing was."""
-
-    def __init__(self, folder: str) -> None:
-        super().__init__()
-        self._folder = folder
-
-    def expand(self, written: beam.PCollection) -> beam.PCollection:
-        keyed = tuple[int, tuple[str, int, int]]
-        return (
-            written
-            | "ToSummary" >> beam.Map(_to_summary).with_output_types(keyed)
-            | "Gather" >> beam.GroupByKey()
-            | "WriteSummary" >> beam.ParDo(_WriteSummary(self._folder))
-        )
-
-
-@typehints.with_input_types(bytes)
-@typehints.with_output_types(tuple[str, int, int])
-class _WriteForests(beam.DoFn):
-    def __init__(self, folder: str) -> None:
-        self._folder = folder
-
-    def start_bundle(self) -> None:
-        self._pending: list[bytes] = []
-        self._num_bytes = 0
-
-    def process(self, edges: bytes) -> Iterator[_Written]:
-        self._pending.append(edges)
-        self._num_bytes += len(edges)
-        if self._num_bytes >= _FILE_BYTES:
-            yield self._flush()
-
-    def finish_bundle(self) -> Iterator[WindowedValue]:
-        window = GlobalWindow()
-        if self._pending:
-            yield WindowedValue(self._flush(), window.max_timestamp(), [window])
-
-    def _flush(self) -> _Written:
-        stars = spanning_forest(np.frombuffer(b"".join(self._pending), EDGE))
-        self._pending, self._num_bytes = [], 0
-        return _write_edges(self._folder, [(stars["a"], stars["b"], 0)])
-
-
-@typehints.with_input_types(bytes)
-@typehints.with_output_types(str)
-class WriteEdges(beam.PTransform):
-    """Packed records of EDGE to the files of a folder, for `EdgeFiles.read` and then either form.
-
-    Each file holds the star forest of what came in one bundle, or of 64 MiB of it.
-    """
-
-    def __init__(self, folder: str) -> None:
-        """Takes a folder, which does not exist or is empty."""
-        super().__init__()
-        self._folder = folder
-
-    def expand(self, edges: beam.PCollection) -> beam.PCollection:
-        """Writes, then summarises."""
-        return (
-            edges
-            | "WriteForests" >> beam.ParDo(_WriteForests(self._folder))
-            | "Summarise" >> _Summarise(self._folder)
-        )
+    def process(self, element: tuple[int, Iterable[str]]) -> Iterator[Written]:
+        yield write_edges(self._folder, _small_star(list(element[1]), self._num_bytes))
 
 
 @typehints.with_input_types(str)
@@ -362,7 +201,7 @@ class StarRound(beam.PTransform):
             | "LargeStar" >> beam.ParDo(_LargeStar(*cut))
             | "ExchangeByLarger" >> ExchangeBatches(f"{self._folder}/exchange")
             | "SmallStar" >> beam.ParDo(_SmallStar(self._folder, self._num_bytes))
-            | "Summarise" >> _Summarise(self._folder)
+            | "Summarise" >> Summarise(self._folder)
         )
 
 
@@ -423,7 +262,7 @@ class _ReadNodes(beam.DoFn):
         self._num_bytes = num_bytes
 
     def process(self, path: str) -> Iterator[pa.RecordBatch]:
-        for chunk in _read_chunks(path, self._num_bytes):
+        for chunk in read_edges(path, self._num_bytes):
             nodes = to_nodes(spanning_forest(chunk))
             partition = unit_of(nodes["id"]) % self._num_partitions
             same = np.zeros(len(nodes), bool)
@@ -435,7 +274,7 @@ class _ReadNodes(beam.DoFn):
 class _GatherNodes(beam.DoFn):
     def process(self, element: tuple[int, Iterable[str]]) -> Iterator[tuple[int, bytes]]:
         batches = list(read_references(element[1]))
-        ids, roots = _columns([batch.select(["node", "other"]) for batch in batches])
+        ids, roots = columns_of([batch.select(["node", "other"]) for batch in batches])
         yield from nodes_by_unit(sorted_nodes(to_records(NODE, ids, roots)))
 
 

@@ -22,10 +22,11 @@ from glotmill.transforms.cluster_sizes import PATH as SIZES_PATH
 from glotmill.transforms.cluster_sizes import complete_sizes, read_sizes
 from glotmill.transforms.components import fits_one_worker
 from glotmill.transforms.decide import not_judged
+from glotmill.transforms.edge_files import EdgeFiles
 from glotmill.transforms.plan import available
 from glotmill.transforms.records import read_records, temporary_folder
 from glotmill.transforms.removals import Oversized, read_oversized
-from glotmill.transforms.stars import EdgeFiles, connect_distributed
+from glotmill.transforms.stars import connect_distributed
 from glotmill.transforms.tables import write_table
 from glotmill.transforms.unit_index import OVERSIZED_PATH, Corpora, UnitIndex
 

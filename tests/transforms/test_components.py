@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from glotmill.schemas.lock import doc_id
 from glotmill.transforms import components as module
-from glotmill.transforms import exchange, stars
+from glotmill.transforms import edge_files, exchange, stars
 from glotmill.transforms.components import (
     EDGE,
     NODE,
@@ -30,7 +30,8 @@ from glotmill.transforms.components import (
     spanning_forest,
     to_nodes,
 )
-from glotmill.transforms.stars import EdgeFiles, ReadStars, WriteEdges, connect_distributed
+from glotmill.transforms.edge_files import EdgeFiles, WriteEdges, gather_columns, write_edges
+from glotmill.transforms.stars import ReadStars, connect_distributed
 
 # Few nodes and many edges, many nodes and few edges; nodes of several units.
 NODES = st.integers(0, 8) | st.builds(doc_id, st.integers(0, 3), st.integers(0, 12))
@@ -270,8 +271,14 @@ def files_of(folder, pairs, num_files=3):
     for part in range(num_files):
         rows = packed(pairs[part::num_files])
         chunk = (rows["a"].copy(), rows["b"].copy(), 0)
-        written.append(stars._write_edges(str(folder), [chunk])[:2])
+        written.append(write_edges(str(folder), [chunk])[:2])
     return EdgeFiles(tuple(path for path, _ in written), sum(count for _, count in written))
+
+
+def slice_rows(patch, num_rows):
+    """Lets batches have so many rows at most."""
+    for each in (edge_files, stars):
+        patch.setattr(each, "SLICE_ROWS", num_rows)
 
 
 def exchanged(folder, batches):
@@ -313,7 +320,7 @@ def connect_by_hand(folder, edges, num_partitions, num_bytes):
 @given(GRAPHS, st.sampled_from([1, 2, 5]), st.sampled_from([1, 100, 10_000]), RANDOM)
 def test_rounds_of_stars_end_in_the_same_records(pairs, num_partitions, num_bytes, random):
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(stars, "_SLICE_ROWS", 3)
+        slice_rows(patch, 3)
         edges = files_of(folder, shuffled(pairs, random), num_files=2)
         found, _ = connect_by_hand(folder, edges, num_partitions, num_bytes)
     assert found == expected_units(pairs)
@@ -322,7 +329,7 @@ def test_rounds_of_stars_end_in_the_same_records(pairs, num_partitions, num_byte
 @pytest.mark.parametrize("name", GIVEN)
 @pytest.mark.parametrize(("num_partitions", "num_bytes"), [(1, 64), (4, 64), (3, 2_000)])
 def test_rounds_of_stars_of_known_shapes(tmp_path, monkeypatch, name, num_partitions, num_bytes):
-    monkeypatch.setattr(stars, "_SLICE_ROWS", 8)
+    slice_rows(monkeypatch, 8)
     pairs = of_units(GIVEN[name], 3)
     edges = files_of(tmp_path, pairs)
     found, _ = connect_by_hand(str(tmp_path), edges, num_partitions, num_bytes)
@@ -333,7 +340,7 @@ def test_rounds_of_stars_of_known_shapes(tmp_path, monkeypatch, name, num_partit
 def watched(monkeypatch):
     """Rows of each piece that a worker reads, and of each table of minima it keeps."""
     sizes, tables = [], []
-    gather, add = stars._gather, stars._Minima.add
+    gather, add = gather_columns, stars._Minima.add
 
     def gather_watched(*arguments):
         for columns in gather(*arguments):
@@ -344,14 +351,15 @@ def watched(monkeypatch):
         add(self, keys, values)
         tables.append(len(self._keys))
 
-    monkeypatch.setattr(stars, "_gather", gather_watched)
+    for each in (edge_files, stars):
+        monkeypatch.setattr(each, "gather_columns", gather_watched)
     monkeypatch.setattr(stars._Minima, "add", add_watched)
     return sizes, tables
 
 
 @pytest.mark.parametrize("centre", [0, 30_000])
 def test_a_worker_holds_a_piece_and_not_a_star(tmp_path, monkeypatch, watched, centre):
-    monkeypatch.setattr(stars, "_SLICE_ROWS", 50)
+    slice_rows(monkeypatch, 50)
     monkeypatch.setattr(exchange, "_BUFFER_BYTES", 1_000)
     neighbours = np.arange(1, 20_001)
     node = np.full(20_000, centre)
@@ -386,7 +394,7 @@ def test_partitions_are_of_about_the_same_size(num_partitions):
     ("name", "partition_bytes"), [("shuffled path", 1_000), ("empty", 10), ("edge", 1)]
 )
 def test_distributed_form_on_the_engine(tmp_path, monkeypatch, name, partition_bytes):
-    monkeypatch.setattr(stars, "_FILE_BYTES", 3_000)
+    monkeypatch.setattr(edge_files, "_FILE_BYTES", 3_000)
     pairs = of_units(GIVEN[name], 3)
 
     def write(pipeline):

@@ -22,10 +22,11 @@ from glotmill.schemas.lock import doc_id, is_foreign, row_of, unit_of
 from glotmill.schemas.recipe import Deduplicate, Near
 from glotmill.schemas.tables import REMOVALS, STATISTICS
 from glotmill.transforms import near as module
+from glotmill.transforms.edge_files import EdgeFiles
 from glotmill.transforms.near import num_key_partitions, shingle_sets
 from glotmill.transforms.records import read_records
 from glotmill.transforms.removals import PRIORITY_OF_OTHERS, read_oversized
-from glotmill.transforms.stars import EdgeFiles, connect_distributed
+from glotmill.transforms.stars import connect_distributed
 from glotmill.transforms.tables import read_table
 from glotmill.transforms.unit_index import Corpora, UnitIndex, read_manifest
 

@@ -17,9 +17,10 @@ from glotmill.schemas.tables import CLUSTER_SIZES
 from glotmill.transforms.cluster_sizes import read_sizes
 from glotmill.transforms.decide import NOT_JUDGED
 from glotmill.transforms.deduplicate import RemoveDuplicates
+from glotmill.transforms.edge_files import EdgeFiles
 from glotmill.transforms.records import read_records
 from glotmill.transforms.shadows import CountShadows, WriteShadowEdges
-from glotmill.transforms.stars import EdgeFiles, connect_distributed
+from glotmill.transforms.stars import connect_distributed
 from glotmill.transforms.tables import read_table
 from glotmill.transforms.unit_index import Corpora, removals_path
 
