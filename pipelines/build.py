@@ -19,7 +19,8 @@ from glotmill.transforms.mix import WriteShards
 from glotmill.transforms.ordinals import CreateOrdinals
 from glotmill.transforms.plan import Group
 from glotmill.transforms.shadows import CountShadows, WriteShadowEdges
-from glotmill.transforms.split import FindThresholds, SplitRule
+from glotmill.transforms.split import SplitRule
+from glotmill.transforms.split_thresholds import FindThresholds
 from glotmill.transforms.spread import spread
 
 

@@ -1,33 +1,30 @@
 """Split: which documents and pairs are held out for validation, by a rule and its thresholds.
 
-The rule ranks by a hash, the lowest ranks of each category and label are held out. Pairs are ranked
-by their side in the language that most pairs share, so that all translations of a sentence go the
-same way in all labels. docs/validation.md says what follows from it.
+The rule ranks by a hash, the lowest ranks of each category and label are held out; how low says
+`split_thresholds`. Pairs are ranked by their side in the language that most pairs share, so that
+all translations of a sentence go the same way in all labels. docs/validation.md says what follows
+from it.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-import apache_beam as beam
 import numpy as np
 import numpy.typing as npt
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
-from apache_beam import typehints
 
-from glotmill.schemas.manifest import FileEntry
 from glotmill.schemas.recipe import Bitext
 from glotmill.schemas.tables import MANY_LANGUAGES
 from glotmill.transforms import storage
 from glotmill.transforms.draws import split_draw
 from glotmill.transforms.plan import Group
 from glotmill.transforms.pseudo_documents import Directions
-from glotmill.transforms.records import write_record
-from glotmill.transforms.unit_index import IN_OVERSIZED, UnitIndex, read_manifest
+from glotmill.transforms.unit_index import IN_OVERSIZED
 
 #: The stage that these steps belong to, and its folder.
 FOLDER = "compose"
@@ -37,7 +34,8 @@ PATH = f"{FOLDER}/split.json"
 #: Columns that the rule reads of documents, and of pairs.
 DOCUMENT_COLUMNS = ("label", "content_hash")
 PAIR_COLUMNS = (*DOCUMENT_COLUMNS, "segment_labels", "segment_hashes")
-_BITEXT = "bitext"
+#: Category of pairs.
+BITEXT = "bitext"
 
 # Pairs of one side differ in these bits of their draws, so that a ceiling can part them.
 _TIE = np.int64((1 << 20) - 1)
@@ -47,8 +45,6 @@ NEVER = np.int64(np.iinfo(np.int64).max)
 
 Draws = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
-#: Category, label, and whether the pairs may not be trained on.
-Part = tuple[str, str, bool]
 
 
 def hub_ranks(counts: pa.Table) -> dict[str, int]:
@@ -67,7 +63,7 @@ def hub_ranks(counts: pa.Table) -> dict[str, int]:
     """
     found: dict[str, list[int]] = defaultdict(lambda: [0, 0])
     for row in counts.select(["category", "label", "num_documents"]).to_pylist():
-        if row["category"] == _BITEXT and row["label"] != MANY_LANGUAGES:
+        if row["category"] == BITEXT and row["label"] != MANY_LANGUAGES:
             for language in set(row["label"].split("-")):
                 found[language][0] += 1
                 found[language][1] += row["num_documents"]
@@ -127,12 +123,12 @@ class SplitRule:
 
     def forbids(self, category: str) -> bool:
         """Whether there may be documents of a category that may not be trained on."""
-        return category == _BITEXT and self._directions is not None
+        return category == BITEXT and self._directions is not None
 
     @staticmethod
     def columns(category: str) -> tuple[str, ...]:
         """Columns that are read of documents of a category."""
-        return PAIR_COLUMNS if category == _BITEXT else DOCUMENT_COLUMNS
+        return PAIR_COLUMNS if category == BITEXT else DOCUMENT_COLUMNS
 
     def draws(self, category: str, batch: pa.RecordBatch) -> Draws:
         """Ranks of n documents, the lowest to be held out first; int64[n], 63 bits.
@@ -148,7 +144,7 @@ class SplitRule:
 
     def _draws(self, category: str, batch: pa.RecordBatch) -> Draws:
         own = self._hashed(batch.column("content_hash").to_pylist())
-        if category != _BITEXT or self._hubs is None:
+        if category != BITEXT or self._hubs is None:
             return own
         sides, places = np.unique(hub_hashes(batch, self._hubs), return_inverse=True)
         packed = sides.astype("<u8").tobytes()
@@ -160,7 +156,7 @@ class SplitRule:
 
     def zero_shot(self, category: str, batch: pa.RecordBatch) -> Bools:
         """Which of n documents are in languages that no training text may hold together."""
-        if category != _BITEXT or self._directions is None:
+        if category != BITEXT or self._directions is None:
             return np.zeros(batch.num_rows, bool)
         labels = batch.column("segment_labels").cast(pa.list_(pa.string()))
         encoded = pc.binary_join(labels, ">").dictionary_encode()
@@ -226,182 +222,6 @@ def _by_label(batch: pa.RecordBatch, value: Callable[[str], int]) -> Draws:
     encoded = batch.column("label").dictionary_encode()
     values = np.array([value(label) for label in encoded.dictionary.to_pylist()], np.int64)
     return values[np.asarray(encoded.indices)]
-
-
-def smallest(draws: Draws, k: int) -> Draws:
-    """The k smallest, sorted; all of them where there are fewer."""
-    return np.sort(draws)[:k]
-
-
-class _Wanted:
-    """How many documents of each part are held out."""
-
-    def __init__(self, wanted: Mapping[Group, int], max_zero_shot: int) -> None:
-        self._wanted = dict(wanted)
-        self._max_zero_shot = max_zero_shot
-
-    def __call__(self, part: Part) -> int:
-        category, label, zero_shot = part
-        return self._max_zero_shot if zero_shot else self._wanted.get((category, label), 0)
-
-    def any_of(self, category: str) -> bool:
-        """Whether something of a category is held out."""
-        of_category = (n for group, n in self._wanted.items() if group[0] == category)
-        return any(of_category) or (category == _BITEXT and self._max_zero_shot > 0)
-
-    @property
-    def most(self) -> int:
-        """Of any part."""
-        return max([*self._wanted.values(), self._max_zero_shot])
-
-
-@typehints.with_input_types(int)
-@typehints.with_output_types(tuple[Part, bytes])
-class _SmallestOfUnit(beam.DoFn):
-    def __init__(self, root: str, wanted: _Wanted, rule: SplitRule) -> None:
-        self._root = root
-        self._wanted = wanted
-        self._rule = rule
-
-    def setup(self) -> None:
-        self._index = UnitIndex(self._root, read_manifest(self._root, "deduplicate"))
-
-    def process(self, ordinal: int) -> Iterator[tuple[Part, bytes]]:
-        unit = self._index.units[ordinal]
-        if not self._wanted.any_of(unit.category):
-            return
-        found: dict[Part, Draws] = {}
-        for batch, _ in self._index.surviving(unit, self._rule.columns(unit.category)):
-            for part, draws in self._parts(unit.category, batch):
-                before = found.get(part, draws[:0])
-                found[part] = smallest(np.append(before, draws), self._wanted(part))
-        for part, draws in sorted(found.items(), key=lambda each: each[0]):
-            if len(draws):
-                yield part, draws.tobytes()
-
-    def _parts(self, category: str, batch: pa.RecordBatch) -> Iterator[tuple[Part, Draws]]:
-        """The draws of a batch by part, of parts of which some are wanted."""
-        encoded = batch.column("label").dictionary_encode()
-        codes = np.asarray(encoded.indices) * 2 + self._rule.zero_shot(category, batch)
-        draws = self._rule.draws(category, batch)
-        for code in np.unique(codes).tolist():
-            part = (category, encoded.dictionary[code // 2].as_py(), bool(code % 2))
-            if self._wanted(part):
-                of_part = draws[codes == code]
-                yield part, of_part[of_part != NEVER]
-
-
-@typehints.with_input_types(bytes)
-@typehints.with_output_types(bytes)
-class _Smallest(beam.CombineFn):
-    """Keeps the smallest draws of a group, `num_kept` at most; packed as bytes."""
-
-    def __init__(self, num_kept: int) -> None:
-        self._num_kept = num_kept
-
-    def create_accumulator(self) -> bytes:
-        return b""
-
-    def add_input(self, accumulator: bytes, element: bytes) -> bytes:
-        return self.merge_accumulators([accumulator, element])
-
-    def merge_accumulators(self, accumulators: Iterable[bytes]) -> bytes:
-        draws = np.frombuffer(b"".join(accumulators), np.int64)
-        return smallest(draws, self._num_kept).tobytes()
-
-    def extract_output(self, accumulator: bytes) -> bytes:
-        return accumulator
-
-
-class ToList(beam.CombineFn):
-    """Gathers elements, in no order; an empty list where there is none.
-
-    Its subclasses say of which type they are, which every step inside takes from there.
-    """
-
-    def create_accumulator(self) -> list[Any]:
-        """An empty list."""
-        return []
-
-    def add_input(self, accumulator: list[Any], element: object) -> list[Any]:
-        """Appends."""
-        accumulator.append(element)
-        return accumulator
-
-    def merge_accumulators(self, accumulators: Iterable[list[Any]]) -> list[Any]:
-        """Puts lists together."""
-        return [element for each in accumulators for element in each]
-
-    def extract_output(self, accumulator: list[Any]) -> list[Any]:
-        """The list."""
-        return accumulator
-
-
-@typehints.with_input_types(tuple[Part, bytes])
-@typehints.with_output_types(list[tuple[Part, bytes]])
-class _PartsToList(ToList):
-    """Gathers the draws of parts."""
-
-
-@typehints.with_input_types(list[tuple[Part, bytes]])
-@typehints.with_output_types(str)
-class _WriteThresholds(beam.DoFn):
-    def __init__(self, root: str, wanted: _Wanted, rule: SplitRule) -> None:
-        self._root = root
-        self._wanted = wanted
-        self._rule = rule
-
-    def process(self, found: list[tuple[Part, bytes]]) -> Iterator[str]:
-        rows = []
-        for part, packed in sorted(found):
-            draws = np.frombuffer(packed, np.int64)[: self._wanted(part)]
-            rows.append([*part, int(draws[-1])])
-        content = orjson.dumps(
-            {"rule": self._rule.parts, "thresholds": rows}, option=orjson.OPT_INDENT_2
-        )
-        sha256 = storage.write_atomically(f"{self._root}/{PATH}", content)
-        entry = FileEntry(path=PATH, num_rows=len(rows), num_bytes=len(content), sha256=sha256)
-        yield write_record(self._root, FOLDER, "split", [entry])
-
-
-@typehints.with_input_types(int)
-@typehints.with_output_types(str)
-class FindThresholds(beam.PTransform):
-    """Ordinals of units to one file with the rule and its thresholds."""
-
-    def __init__(
-        self,
-        root: str,
-        wanted: Mapping[Group, int],
-        rule: SplitRule,
-        *,
-        max_zero_shot: int = 0,
-    ) -> None:
-        """Takes what there is to know.
-
-        Args:
-            root: the output directory.
-            wanted: how many documents, or pairs, each category and label holds out.
-            rule: what ranks them.
-            max_zero_shot: how many pairs of a label are held out of those that may not be trained
-                on.
-        """
-        super().__init__()
-        self._root = root
-        self._wanted = _Wanted(wanted, max_zero_shot)
-        self._rule = rule
-
-    def expand(self, ordinals: beam.PCollection) -> beam.PCollection:
-        """Takes the smallest draws of each unit, then of each part."""
-        combine = beam.CombinePerKey(_Smallest(self._wanted.most))
-        write = _WriteThresholds(self._root, self._wanted, self._rule)
-        return (
-            ordinals
-            | "SmallestOfUnit" >> beam.ParDo(_SmallestOfUnit(self._root, self._wanted, self._rule))
-            | "SmallestOfPart" >> combine.with_output_types(tuple[Part, bytes])
-            | "Gather" >> beam.CombineGlobally(_PartsToList())
-            | "WriteThresholds" >> beam.ParDo(write)
-        )
 
 
 def read_splitter(root: str) -> Splitter:

@@ -30,7 +30,8 @@ from glotmill.transforms.leaks import FindLeaks, read_excluded
 from glotmill.transforms.plan import held_out_counts
 from glotmill.transforms.records import read_records, records_folder
 from glotmill.transforms.segments import cut_segments
-from glotmill.transforms.split import FindThresholds, SplitRule, hub_ranks, read_splitter
+from glotmill.transforms.split import SplitRule, hub_ranks, read_splitter
+from glotmill.transforms.split_thresholds import FindThresholds
 from glotmill.transforms.statistics import merge
 from glotmill.transforms.tables import read_table
 from glotmill.transforms.unit_index import UnitIndex, read_manifest, write_index

@@ -21,7 +21,8 @@ from glotmill.transforms.leaks import (
 from glotmill.transforms.minhash import band_keys, signatures, sketches
 from glotmill.transforms.near import jaccard
 from glotmill.transforms.records import read_records
-from glotmill.transforms.split import FindThresholds, SplitRule
+from glotmill.transforms.split import SplitRule
+from glotmill.transforms.split_thresholds import FindThresholds
 from glotmill.transforms.tables import read_table
 
 KEYS = st.lists(st.sampled_from([0, 1, 2, 3, 2**63, 2**64 - 1]) | st.integers(0, 2**64 - 1))

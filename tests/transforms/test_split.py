@@ -9,15 +9,13 @@ from hypothesis import strategies as st
 from glotmill.schemas.recipe import Bitext
 from glotmill.transforms.draws import split_draw
 from glotmill.transforms.split import (
-    FindThresholds,
     SplitRule,
     Splitter,
-    _Smallest,
     hub_hashes,
     hub_ranks,
     read_splitter,
-    smallest,
 )
+from glotmill.transforms.split_thresholds import FindThresholds, _Smallest, smallest
 
 DRAWS = st.lists(st.integers(0, 2**63 - 1), max_size=30)
 LANGUAGES = ["ces_Latn", "deu_Latn", "eng_Latn", "fra_Latn", "rus_Cyrl"]
