@@ -161,11 +161,12 @@ class Checkpoints:
             The state of the run.
 
         Raises:
-            CheckpointError: a file is not there, or not as it was written.
+            CheckpointError: a file is not there, or not as it was written, or is of another model.
         """
         state = self._checked(path)
         content = _content(model, optimizer)
         reader, group = dcp.FileSystemReader(path), self._world.control
+        _check_shapes(path, reader.read_metadata(), content["model"])
         dcp.load(content, storage_reader=reader, process_group=group)
         loaded = {"model_state_dict": content["model"], "optim_state_dict": content["optimizer"]}
         set_state_dict(model, optimizer, **loaded)
@@ -189,6 +190,21 @@ class Checkpoints:
 def _content(model: nn.Module, optimizer: Optimizer) -> dict[str, Any]:
     weights, moments = get_state_dict(model, optimizer)
     return {"model": weights, "optimizer": moments}
+
+
+def _check_shapes(path: Path, metadata: Metadata, weights: dict[str, Any]) -> None:
+    # What a checkpoint holds beyond what is asked for, torch passes over: the layers of a larger
+    # model would go unnoticed.
+    found = metadata.state_dict_metadata
+    saved = {name: list(found[name].size) for name in found if name.startswith("model.")}
+    wanted = {f"model.{name}": list(each.shape) for name, each in weights.items()}
+    if names := [name for name in {**saved, **wanted} if saved.get(name) != wanted.get(name)]:
+        none = "not there"
+        shapes = f"{names[0]} is {saved.get(names[0], none)}, here {wanted.get(names[0], none)}"
+        raise CheckpointError(
+            f"{path} is of another model ({shapes}; {len(names)} differ in all):"
+            " restore 'model' of the configuration, or train into another folder"
+        )
 
 
 def read_state(path: Path) -> dict[str, Any]:

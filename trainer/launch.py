@@ -27,6 +27,7 @@ from glotmill.trainer.world import World, join, leave
 # A run that cannot be: the arguments or files are wrong. One that failed. As in `glotmill run`.
 _WRONG, _FAILED = 2, 1
 _WRONG_INPUT = (ConfigError, TrainingFileError, DataError, IndexedDatasetError, ShardError)
+_FAILURES = (CheckpointError, TrainingError, OSError)
 
 
 def train(path: str | os.PathLike[str], *, find_lr: bool = False) -> int:
@@ -46,7 +47,7 @@ def train(path: str | os.PathLike[str], *, find_lr: bool = False) -> int:
         world = join(config.device)
         run_in(config, world, find_lr)
         return 0
-    except (*_WRONG_INPUT, CheckpointError, TrainingError) as error:
+    except (*_WRONG_INPUT, *_FAILURES) as error:
         if world is None or world.is_first:
             print(error, file=sys.stderr)
         return _WRONG if isinstance(error, _WRONG_INPUT) else _FAILED

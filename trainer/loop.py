@@ -28,6 +28,8 @@ from glotmill.trainer.weights import save_weights
 from glotmill.trainer.world import World
 
 _VIEWS = ["all", "category", "tier", "source", "label"]
+# Steps in a row of which nothing could be learned, after which a run is over.
+_MAX_LOST = 10
 
 
 class TrainingError(Exception):
@@ -82,7 +84,7 @@ class Trainer:
             CheckpointError: the last checkpoint is damaged, or of another order of samples.
         """
         self.config, self.world, self.out = config, world, Path(config.out)
-        self.stop, self._stopping = threading.Event(), False
+        self.stop, self._stopping, self._num_lost = threading.Event(), False, 0
         self.on_step: Callable[[Step], None] = lambda step: None
         self.corpus = open_corpus(config, world)
         self.num_steps = num_steps_of(config, self.corpus)
@@ -155,9 +157,21 @@ class Trainer:
             self.learner.discard()
         else:
             values["gradient_norm"] = self.learner.update(values["learning_rate"])
+            finite = finite and math.isfinite(values["gradient_norm"])
+        self._count_lost(finite)
         self._note(step, sums, spike)
         self._tell(values, sums)
         return True
+
+    def _count_lost(self, finite: bool) -> None:
+        """End a run whose weights have overflowed, before they fill all its checkpoints."""
+        self._num_lost = 0 if finite else self._num_lost + 1
+        if self._num_lost == _MAX_LOST:
+            raise TrainingError(
+                f"step {self.state.step}: loss or gradient was no number for {_MAX_LOST} steps in a"
+                f" row: lower optimizer.lr, and remove the checkpoints in {self.out} from the spike"
+                " before that on, or train into another folder"
+            )
 
     def _note(self, step: Step, sums: Sums, spike: bool) -> None:
         state = self.state

@@ -68,6 +68,14 @@ class LlamaConfig:
         }
         return cls(**{each.name: known[each.name] for each in fields(cls) if each.name in known})
 
+    def __post_init__(self) -> None:
+        heads, keys = self.num_attention_heads, self.num_key_value_heads
+        if self.hidden_size % heads or heads % keys or self.head_dim % 2:
+            raise ConfigError(
+                f"hidden_size {self.hidden_size} must be a multiple of num_attention_heads {heads},"
+                f" that of num_key_value_heads {keys}, and head_dim {self.head_dim} even"
+            )
+
 
 class RMSNorm(nn.Module):
     """Scales each vector to unit root mean square, in float32."""

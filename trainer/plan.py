@@ -22,12 +22,18 @@ def open_corpus(config: TrainConfig, world: World) -> Corpus:
     Raises:
         TrainingFileError, DataError, IndexedDatasetError: it cannot be read.
         ShardError: lists of tokens cannot be converted.
-        ConfigError: it holds nothing to train on.
+        ConfigError: it holds nothing to train on, or nothing of a category to watch.
     """
     path, folder = Path(config.data), Path(config.data).parent
     training = load_training(path)
     if not training.of_split("train"):
         raise ConfigError(f"{path} has no dataset of the split train")
+    held_out = {each.category for each in training.of_split("validation")}
+    if unknown := sorted(set(config.validation.watch) - held_out):
+        raise ConfigError(
+            f"validation.watch names {', '.join(unknown)}, of which {path} holds nothing out;"
+            f" there are {', '.join(sorted(held_out)) or 'no others'}"
+        )
     if config.tokens != "megatron":
         root, folder = folder, Path(config.out) / "tokens"
         world.first(lambda: convert(training, root, config.tokens, folder))

@@ -61,6 +61,17 @@ def test_wrong_input_has_exit_code_2(
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
+def test_a_folder_that_cannot_be_written_to_has_exit_code_1(
+    tmp_path: Path, make_config: Callable[..., TrainConfig]
+) -> None:
+    (tmp_path / "file").touch()
+    done = command(tmp_path, make_config(out=str(tmp_path / "file" / "run")))
+    assert done.returncode == 1
+    assert "Not a directory" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def readme_commands() -> list[list[str]]:
     """The two commands of the README that train on the sample."""
     (line,) = re.findall(

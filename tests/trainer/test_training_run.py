@@ -217,6 +217,21 @@ def test_a_loss_that_is_no_number_is_never_learned_from(make_config: Make, world
     assert torch.isfinite(torch.tensor(found[7:])).all()
 
 
+def test_a_run_whose_weights_have_overflowed_ends(make_config: Make, world: World) -> None:
+    trainer = Trainer(make_config(steps=40), world)
+    norm = trainer.learner.model.model.norm.weight
+
+    def spoil(step: Step) -> None:
+        if trainer.state.step == 6:
+            with torch.no_grad():
+                norm.fill_(float("inf"))
+
+    trainer.on_step = spoil
+    with pytest.raises(TrainingError, match=r"step 15: .* for 10 steps in a row: lower optim"):
+        trainer.run()
+    assert len(losses(trainer.config)) == 15
+
+
 @pytest.mark.parametrize("name", ["__0_0.distcp", ".metadata", "checkpoint.json"])
 def test_a_damaged_checkpoint_is_refused(name: str, make_config: Make, world: World) -> None:
     config = make_config()
@@ -236,6 +251,30 @@ def test_a_checkpoint_of_another_order_is_refused(make_config: Make, world: Worl
     Trainer(make_config(), world).run()
     with pytest.raises(CheckpointError, match=r"seed was 1, is 2.*train into another folder"):
         Trainer(make_config(seed=2), world)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            {"num_hidden_layers": 1},
+            r"layers.1.self_attn.q_proj.weight is \[32, 32\], here not there",
+        ),
+        (
+            {"num_hidden_layers": 3},
+            r"layers.2.self_attn.q_proj.weight is not there, here \[32, 32\]",
+        ),
+        ({"intermediate_size": 48}, r"gate_proj.weight is \[64, 32\], here \[48, 32\]; 6 differ"),
+    ],
+)
+def test_a_checkpoint_of_another_model_is_refused(
+    change: dict[str, int], message: str, make_config: Make, world: World
+) -> None:
+    config = make_config(steps=2)
+    Trainer(config, world).run()
+    shape = {**config.model.model_dump()["shape"], **change}
+    with pytest.raises(CheckpointError, match=rf"{message}.*restore 'model'"):
+        Trainer(make_config(model={"shape": shape}), world)
 
 
 def test_the_last_checkpoints_are_kept(make_config: Make, world: World) -> None:
@@ -282,6 +321,27 @@ def test_continued_training_of_a_model_of_transformers(
     for config in (ours, theirs):
         folder = Path(config.out) / "model"
         assert transformers.AutoModelForCausalLM.from_pretrained(folder).config.vocab_size == VOCAB
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"num_attention_heads": 5}, {"num_key_value_heads": 3}, {"head_dim": 7}],
+)
+def test_sizes_of_a_model_that_do_not_fit_together(
+    change: dict[str, int], make_config: Make, world: World
+) -> None:
+    with pytest.raises(
+        ConfigError, match=rf"must be a multiple of .*{next(iter(change.values()))}"
+    ):
+        Trainer(make_config(model={"shape": {"hidden_size": 32, **change}}), world)
+
+
+def test_a_watched_category_without_validation(make_config: Make, world: World) -> None:
+    watch = {"watch": ["code", "maths", "books"]}
+    with pytest.raises(
+        ConfigError, match=r"names books, maths, of .*; there are code, monolingual"
+    ):
+        Trainer(make_config(validation=watch), world)
 
 
 def test_a_model_too_small_for_the_tokens(make_config: Make, world: World) -> None:
