@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,7 +23,8 @@ def open_corpus(config: TrainConfig, world: World) -> Corpus:
     Raises:
         TrainingFileError, DataError, IndexedDatasetError: it cannot be read.
         ShardError: lists of tokens cannot be converted.
-        ConfigError: it holds nothing to train on, or nothing of a category to watch.
+        ConfigError: it holds nothing to train on, or nothing of a category to watch, or the model
+            has another tokenizer.
     """
     path, folder = Path(config.data), Path(config.data).parent
     training = load_training(path)
@@ -34,11 +36,26 @@ def open_corpus(config: TrainConfig, world: World) -> Corpus:
             f"validation.watch names {', '.join(unknown)}, of which {path} holds nothing out;"
             f" there are {', '.join(sorted(held_out)) or 'no others'}"
         )
+    _check_tokenizer(config, folder / training.tokenizer.path)
     if config.tokens != "megatron":
         root, folder = folder, Path(config.out) / "tokens"
         world.first(lambda: convert(training, root, config.tokens, folder))
         training = converted(training, config.tokens, folder)
     return Corpus(training, folder, packed=config.tokens == "packed")
+
+
+def _check_tokenizer(config: TrainConfig, made: Path) -> None:
+    """Compare the vocabularies of the model and of the tokens, where both are tokenizer.json."""
+    folder = config.model.path or config.model.transformers
+    own = Path(folder or "", "tokenizer.json")
+    files = (own, made)
+    if folder and all(each.name == own.name and each.is_file() for each in files):
+        theirs, ours = (json.loads(each.read_bytes())["model"]["vocab"] for each in files)
+        if theirs != ours:
+            raise ConfigError(
+                f"{own} numbers its pieces otherwise than {made}, which made the tokens:"
+                " use the tokenizer of the model in the mix"
+            )
 
 
 def cut_of(config: TrainConfig) -> Cut:

@@ -344,6 +344,20 @@ def test_a_watched_category_without_validation(make_config: Make, world: World) 
         Trainer(make_config(validation=watch), world)
 
 
+def test_a_model_with_another_tokenizer(make_config: Make, world: World, tmp_path: Path) -> None:
+    data = write_corpus(tmp_path, count=60)
+    (tmp_path / "model").mkdir()
+    own, made = tmp_path / "model" / "tokenizer.json", tmp_path / "tokenizer.json"
+    made.write_text(json.dumps({"model": {"vocab": {"a": 0, "b": 1}}, "added_tokens": []}))
+    config = make_config(data=str(data), model={"path": str(tmp_path / "model")})
+    own.write_text(json.dumps({"model": {"vocab": {"b": 0, "a": 1}}}))
+    with pytest.raises(ConfigError, match=r"model/tokenizer.json numbers its pieces otherwise"):
+        Trainer(config, world)
+    own.write_text(json.dumps({"model": {"vocab": {"b": 1, "a": 0}}}))
+    with pytest.raises(ConfigError, match=r"there is no .*config.json"):
+        Trainer(config, world)
+
+
 def test_a_model_too_small_for_the_tokens(make_config: Make, world: World) -> None:
     with pytest.raises(ConfigError, match=r"has 64 tokens, but .* a tokenizer of 96"):
         Trainer(make_config(model={"shape": {"vocab_size": 64}}), world)
