@@ -3,11 +3,12 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -40,26 +41,40 @@ def config(make_config: Make) -> TrainConfig:
 
 
 def start(config: TrainConfig, num_ranks: int, stop_after: int = 0) -> subprocess.Popen[str]:
+    launcher = ["--standalone", "--nproc-per-node", str(num_ranks)] if num_ranks > 1 else []
+    return launch(config, launcher, stop_after=stop_after)
+
+
+def launch(
+    config: TrainConfig, launcher: Sequence[str] = (), *, stop_after: int = 0, **told: str
+) -> subprocess.Popen[str]:
+    """Start a process, or torchrun with some options; `told` are variables of its environment."""
     path = Path(config.out).with_suffix(".yaml")
     path.write_text(yaml.safe_dump(config.model_dump(mode="json", exclude_none=True)))
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    command += ["--nproc-per-node", str(num_ranks), str(WORKER), str(path), str(stop_after)]
-    if num_ranks == 1:
-        command = [sys.executable, str(WORKER), str(path), str(stop_after)]
+    torchrun = ["-m", "torch.distributed.run", *launcher] if launcher else []
     return subprocess.Popen(
-        command,
+        [sys.executable, *torchrun, str(WORKER), str(path), str(stop_after)],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        env={**os.environ, "OMP_NUM_THREADS": "1", **told},
         start_new_session=True,
     )
 
 
 def run(config: TrainConfig, num_ranks: int, stop_after: int = 0) -> None:
-    process = start(config, num_ranks, stop_after)
+    end(start(config, num_ranks, stop_after))
+
+
+def end(process: subprocess.Popen[str]) -> None:
     _, errors = process.communicate(timeout=240)
     assert process.returncode == 0, errors[-3000:]
+
+
+def free_port() -> str:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return str(listener.getsockname()[1])
 
 
 def losses(config: TrainConfig) -> list[float]:
@@ -104,6 +119,27 @@ def test_layouts_see_one_order_and_come_to_one_loss(
     assert found.keys() == wanted.keys()
     for name, weights in wanted.items():
         torch.testing.assert_close(found[name], weights, rtol=1e-3, atol=1e-5)
+
+
+def test_tasks_of_slurm_meet(config: TrainConfig, reference: TrainConfig) -> None:
+    told = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": free_port(), "SLURM_NTASKS": "2"}
+    tasks = [launch(config, SLURM_PROCID=n, SLURM_LOCALID=n, **told) for n in ("0", "1")]
+    for task in tasks:
+        end(task)
+    assert seen(config, 2) == seen(reference, 1)
+
+
+def test_two_nodes_with_a_launcher_each_meet(config: TrainConfig, reference: TrainConfig) -> None:
+    """One has a process, the other two."""
+    where = ["--nnodes", "2", "--master-addr", "127.0.0.1", "--master-port", free_port()]
+    nodes = [
+        launch(config, [*where, "--node-rank", rank, "--nproc-per-node", num_processes])
+        for rank, num_processes in (("0", "1"), ("1", "2"))
+    ]
+    for node in nodes:
+        end(node)
+    assert seen(config, 3) == seen(reference, 1)
+    assert losses(config) == pytest.approx(losses(reference), rel=1e-4)
 
 
 def test_a_run_moved_from_2_to_1_to_4_processes_sees_each_sample_once(
