@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from glotmill.pipelines.stages.base import Manifests, statistics_of
+from glotmill.pipelines.undrawn import undrawn
 from glotmill.schemas.recipe import Recipe
 from glotmill.transforms.directions import FOLDER as DIRECTIONS_FOLDER
 from glotmill.transforms.directions import merge_directions
@@ -124,13 +125,15 @@ def _reasons(
 
 
 def _print_shards(console: Console, root: str, manifests: Manifests) -> None:
-    plan = read_table(f"{root}/{PLAN_PATH}", ["label", "tier"])
+    plan = read_table(f"{root}/{PLAN_PATH}", ["label", "tier", "binding", "planned_count"])
     shards = manifests["mix"].under("shards")
     num_bytes = sum(file.num_bytes for file in shards)
     console.print(
         f"{len(set(plan.column('label').to_pylist()))} labels in "
         f"{len(shards)} shards, {num_bytes / 1e6:,.1f} MB, under {root}/shards"
     )
+    if silent := undrawn(plan.to_pylist()):
+        console.print(f"{silent}: see 'mix' of the recipe, and {root}/mix/plan.csv")
     _print_tokens(console, root, manifests)
 
 

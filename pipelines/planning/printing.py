@@ -10,6 +10,7 @@ from rich.table import Table
 
 from glotmill.dashboard.formats import compact, duration, percent, size
 from glotmill.dashboard.plan_page import PlanReport
+from glotmill.pipelines.undrawn import undrawn
 from glotmill.schemas import recipe
 from glotmill.schemas.mixture import text_key
 from glotmill.transforms.bounds import Group
@@ -42,9 +43,8 @@ def print_mixture(
         console.print(_labels(title, shown, errors))
     if len(drawn) > _MOST_ROWS:
         console.print(f"{len(drawn):,} labels are drawn; the files list them all")
-    if len(drawn) < len(rows):
-        silent = len(rows) - len(drawn)
-        console.print(f"{silent:,} labels are not drawn; 'binding' in the files says why")
+    if silent := undrawn(rows):
+        console.print(f"{silent}: see 'mix' of the recipe, and 'binding' in the files")
     for finding in mixture.findings:
         kind = "not met" if finding.stops else "note"
         console.print(f"{kind}: {finding}", markup=False, emoji=False)
