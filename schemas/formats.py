@@ -5,16 +5,16 @@ from __future__ import annotations
 import posixpath
 from typing import Literal
 
-FileFormat = Literal["jsonl", "parquet", "text", "text_file", "tsv"]
+FileFormat = Literal["jsonl", "parquet", "text", "text_file", "tsv", "csv"]
 BitextFormat = Literal[
     "tmx", "moses", "tsv", "csv", "jsonl", "parquet", "xces", "po", "xliff", "messages"
 ]
 InputFormat = Literal[
-    "jsonl", "parquet", "text", "text_file", "tsv",
-    "tmx", "moses", "csv", "xces", "po", "xliff", "messages",
+    "jsonl", "parquet", "text", "text_file", "tsv", "csv",
+    "tmx", "moses", "xces", "po", "xliff", "messages",
 ]  # fmt: skip
 
-TEXT_FORMATS: tuple[InputFormat, ...] = ("jsonl", "parquet", "text", "text_file", "tsv")
+TEXT_FORMATS: tuple[InputFormat, ...] = ("jsonl", "parquet", "text", "text_file", "tsv", "csv")
 BITEXT_FORMATS: tuple[InputFormat, ...] = (
     "tmx", "moses", "tsv", "csv", "jsonl", "parquet", "xces", "po", "xliff", "messages",
 )  # fmt: skip
@@ -27,12 +27,12 @@ _BY_NAME: dict[str, InputFormat] = {
     ".ndjson": "jsonl",
     ".parquet": "parquet",
     ".tsv": "tsv",
+    ".csv": "csv",
 }
 _TEXT_BY_NAME: dict[str, InputFormat] = {".json": "jsonl", ".txt": "text", ".text": "text"}
 # A .json may hold lines or messages, an .xml anything, and line-aligned files end in a language.
 _BITEXT_BY_NAME: dict[str, InputFormat] = {
     ".tmx": "tmx",
-    ".csv": "csv",
     ".po": "po",
     ".xlf": "xliff",
     ".xliff": "xliff",

@@ -115,7 +115,7 @@ def test_values(errors, text, expected):
          "(there are keep, relabel, drop)"),
         (HEAD + "sources:\n  - {name: a, path: x, format: jsonlines}\n",
          "4: 'sources.0.format' is 'jsonlines'; did you mean 'jsonl'? "
-         "(there are auto, jsonl, parquet, text, text_file, tsv, tmx, moses, csv, xces, po, "
+         "(there are auto, jsonl, parquet, text, text_file, tsv, csv, tmx, moses, xces, po, "
          "xliff, messages)"),
         (SOURCE + "mix: {exclude: [bitext, foo]}\n",
          "5: 'mix.exclude.1' is 'foo'; "

@@ -7,13 +7,13 @@ from typing import BinaryIO
 from glotmill.transforms import storage
 from glotmill.transforms.readers.columns import column_names, find_column
 from glotmill.transforms.readers.decompress import open_stream
+from glotmill.transforms.readers.delimited import first_record, header
 from glotmill.transforms.readers.errors import MissingColumn, ProbeError
 from glotmill.transforms.readers.jsonl import Json, RecordProblem, look_up, parse_object, text_of
 from glotmill.transforms.readers.lines import iterate_lines, read_lines
 from glotmill.transforms.readers.parquet import open_parquet, text_column
 from glotmill.transforms.readers.records import FileProblem, Format, Probe, ReadOptions, Reject
 from glotmill.transforms.readers.slices import read_slice
-from glotmill.transforms.readers.tsv import header
 
 _NUM_LINES = 200
 _NUM_BATCHES = 20
@@ -32,22 +32,21 @@ def probe(path: str, format: Format, options: ReadOptions) -> Probe:
         return _probe_jsonl(path, options)
     if format == "parquet":
         return _probe_parquet(path, options)
-    if format == "tsv":
-        return _probe_tsv(path, options)
+    if format in ("tsv", "csv"):
+        return _probe_delimited(path, format, options)
     with storage.open_input(path):  # raises what read_slice would turn into a reject
         text = _first_text(path, format, options)
     return Probe((), text, tuple(options.extra_columns.values()))
 
 
-def _probe_tsv(path: str, options: ReadOptions) -> Probe:
+def _probe_delimited(path: str, format: Format, options: ReadOptions) -> Probe:
     with storage.open_input(path) as raw:
-        lines = (line for _, line in _first_lines(raw, path, options))
-        first = next((line for line in lines if isinstance(line, bytes) and line.strip()), None)
-    names = tuple(header(first, options)) if first is not None else ()
+        first = first_record(_first_lines(raw, path, options), format, options)
+    names = tuple(header(first, format, options)) if first is not None else ()
     if first is not None and options.text_column not in names:
         raise MissingColumn(options.text_column, names, path)
     missing = tuple(name for name in options.extra_columns.values() if name not in names)
-    return Probe(names, _first_text(path, "tsv", options), missing)
+    return Probe(names, _first_text(path, format, options), missing)
 
 
 def _first_text(path: str, format: Format, options: ReadOptions) -> str | None:

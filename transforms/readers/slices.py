@@ -6,6 +6,7 @@ from typing import BinaryIO
 
 from glotmill.transforms import storage
 from glotmill.transforms.readers.decompress import open_stream
+from glotmill.transforms.readers.delimited import read_delimited
 from glotmill.transforms.readers.jsonl import read_jsonl
 from glotmill.transforms.readers.parquet import open_parquet, read_parquet
 from glotmill.transforms.readers.records import (
@@ -20,7 +21,6 @@ from glotmill.transforms.readers.records import (
 )
 from glotmill.transforms.readers.source import describe
 from glotmill.transforms.readers.text import read_text_file, read_text_lines
-from glotmill.transforms.readers.tsv import read_tsv
 
 
 def read_slice(
@@ -35,8 +35,8 @@ def read_slice(
         path: The file, local or a URI.
         format: What it holds.
         start: First byte, or first row group of Parquet.
-        end: Byte or row group after the slice. A compressed file, a ``text_file`` and a ``tsv``
-            are whole in the slice that starts at 0, wherever it ends.
+        end: Byte or row group after the slice. A compressed file, a ``text_file``, a ``tsv`` and
+            a ``csv`` are whole in the slice that starts at 0, wherever it ends.
         options: Columns and limits.
 
     Raises:
@@ -66,8 +66,8 @@ def _read_stream(
         return
     if format == "jsonl":
         yield from read_jsonl(stream, start, end, options)
-    elif format == "tsv":
-        yield from read_tsv(stream, options) if start == 0 else ()
+    elif format in ("tsv", "csv"):
+        yield from read_delimited(stream, format, options) if start == 0 else ()
     elif format == "text":
         yield from read_text_lines(stream, start, end, options)
     elif start == 0:
@@ -91,7 +91,7 @@ def split_file(
     if target_bytes < 1:
         raise ValueError(f"target_bytes must be at least 1, not {target_bytes}")
     whole = Slice(0, max(1, size))
-    if format in ("text_file", "tsv"):
+    if format in ("text_file", "tsv", "csv"):
         return [whole]
     try:
         with storage.open_input(path) as raw:

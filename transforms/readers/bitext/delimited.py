@@ -1,9 +1,7 @@
 """Delimited text: TSV without quoting, CSV with it."""
 
-import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache
 
 from glotmill.transforms.readers.bitext.fields import unit_of
 from glotmill.transforms.readers.bitext.options import BitextFormat, BitextOptions
@@ -12,6 +10,7 @@ from glotmill.transforms.readers.decompress import ByteStream
 from glotmill.transforms.readers.errors import MissingColumn
 from glotmill.transforms.readers.jsonl import RecordProblem
 from glotmill.transforms.readers.lines import iterate_lines, read_lines
+from glotmill.transforms.readers.quoting import Row, join_quoted, split_quoted
 from glotmill.transforms.readers.records import (
     ReadBatch,
     Reject,
@@ -19,7 +18,6 @@ from glotmill.transforms.readers.records import (
     locate_invalid_utf8,
 )
 
-Row = tuple[int, bytes | Reject]
 Split = Callable[[str], list[str]]
 
 
@@ -79,7 +77,7 @@ def read_delimited(
     def split(line: str) -> list[str]:
         return split_quoted(line, delimiter) if quoted else line.split(delimiter)
 
-    rows: Iterable[Row] = _logical_rows(lines, options.max_record_bytes) if quoted else lines
+    rows: Iterable[Row] = join_quoted(lines, options.max_record_bytes) if quoted else lines
     batch = UnitBatch(options)
     layout: Layout | None = None
     for offset, line in rows:
@@ -101,36 +99,6 @@ def read_delimited(
             yield batch.take()
     if not batch.is_empty:
         yield batch.take()
-
-
-def split_quoted(line: str, delimiter: str = ",") -> list[str]:
-    """Split a record in which fields may stand in quotation marks.
-
-    >>> split_quoted('a,"b, c",')
-    ['a', 'b, c', '']
-
-    Raises:
-        RecordProblem: If quotation marks stand where they cannot.
-    """
-    if '"' not in line:
-        return line.split(delimiter)
-    pattern = _field(delimiter)
-    fields, at = [], 0
-    while True:
-        match = pattern.match(line, at)
-        if match is None:
-            raise RecordProblem("invalid_quoting", f"a quotation mark at character {at} or after")
-        quoted = match.group(1)
-        fields.append(match.group(2) if quoted is None else quoted.replace('""', '"'))
-        at = match.end()
-        if match.end(3) == match.start(3):  # the end of the line
-            return fields
-
-
-@cache
-def _field(delimiter: str) -> re.Pattern[str]:
-    mark = re.escape(delimiter)
-    return re.compile(rf'(?:"([^"]*(?:""[^"]*)*)"|([^"{mark}]*))({mark}|\Z)')
 
 
 def _layout(line: bytes, split: Split, path: str, options: BitextOptions) -> Layout:
@@ -175,38 +143,3 @@ def _add(
         batch.rejects.append(Reject(offset, problem.reason, problem.detail, excerpt(line)))
     else:
         batch.add(unit, offset, len(line))
-
-
-def _logical_rows(lines: Iterator[Row], limit: int) -> Iterator[Row]:
-    """Join lines while a quotation mark is open; give up where the record gets too long."""
-    again: list[Row] = []  # lines after a mark that was never closed, last first
-    held: list[tuple[int, bytes]] = []
-    size = 0
-    while True:
-        row = again.pop() if again else next(lines, None)
-        line = None if row is None else row[1]
-        if row is not None and isinstance(line, bytes) and size <= limit:
-            is_odd = line.count(b'"') % 2 == 1
-            if not held and not is_odd:
-                yield row
-                continue
-            held.append((row[0], line))
-            size += len(line) + 1
-            if len(held) > 1 and is_odd:
-                yield held[0][0], b"\n".join(data for _, data in held)
-                held, size = [], 0
-        elif held:
-            yield held[0][0], _unclosed(held)
-            again += [row] if row is not None else []
-            again += reversed(held[1:])
-            held, size = [], 0
-        elif row is not None:
-            yield row
-        else:
-            return
-
-
-def _unclosed(held: list[tuple[int, bytes]]) -> Reject:
-    offset, line = held[0]
-    detail = f"a quotation mark is not closed in the {len(held)} lines from here"
-    return Reject(offset, "unclosed_quote", detail, excerpt(line))

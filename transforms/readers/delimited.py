@@ -1,0 +1,109 @@
+"""Delimited text, columns by header or by number: TSV without quoting, CSV with it."""
+
+from collections.abc import Callable, Iterator
+from itertools import chain, islice
+
+import numpy as np
+
+from glotmill.transforms.readers.decompress import ByteStream
+from glotmill.transforms.readers.jsonl import Json, RecordProblem, read_records
+from glotmill.transforms.readers.lines import LineBlock, iterate_lines, read_lines
+from glotmill.transforms.readers.quoting import Row, join_quoted, split_quoted
+from glotmill.transforms.readers.records import (
+    Format,
+    ReadBatch,
+    ReadOptions,
+    Reject,
+    locate_invalid_utf8,
+)
+
+Split = Callable[[str], list[str]]
+
+_BLOCK_ROWS = 1_000
+
+
+def read_delimited(stream: ByteStream, format: Format, options: ReadOptions) -> Iterator[ReadBatch]:
+    """Read a record from each line of TSV, or record of CSV, that is not blank.
+
+    TSV is split on tabs, and quotation marks in it are text. CSV follows RFC 4180: fields in
+    quotation marks may hold commas, line ends and doubled quotation marks.
+
+    The first record is the header. Where the text column is a number there is none, and columns
+    are called 1, 2, ... Records with another number of fields than the first are rejected as
+    ``wrong_num_fields``; a header without the text column rejects them all as ``missing_field``.
+    CSV has ``invalid_quoting`` and ``unclosed_quote`` besides.
+
+    Args:
+        stream: The file's bytes.
+        format: tsv or csv.
+        options: Columns and limits.
+    """
+    blocks = read_lines(stream, max_record_bytes=options.max_record_bytes)
+    if format == "csv":
+        blocks = _in_blocks(join_quoted(iterate_lines(blocks), options.max_record_bytes))
+    block = next(blocks, None)
+    while block is not None and not block.without_blank_lines().lines:
+        yield from read_records([block], _no_record, options)
+        block = next(blocks, None)
+    if block is None:
+        return
+    lines = block.without_blank_lines()
+    split, names = _splitter(format), header(lines.lines[0], format, options)
+    if not options.text_column.isdigit():
+        lines = LineBlock(lines.lines[1:], lines.offsets[1:], lines.rejects)
+
+    def parse(line: bytes, offset: int) -> dict[str, Json]:
+        return dict(zip(names, _fields(line, offset, split, len(names)), strict=True))
+
+    yield from read_records(chain([lines], blocks), parse, options)
+
+
+def first_record(rows: Iterator[Row], format: Format, options: ReadOptions) -> bytes | None:
+    """Return the first record that is not blank, given what `iterate_lines` gives."""
+    if format == "csv":
+        rows = join_quoted(rows, options.max_record_bytes)
+    return next((row for _, row in rows if isinstance(row, bytes) and row.strip()), None)
+
+
+def header(record: bytes, format: Format, options: ReadOptions) -> list[str]:
+    """Return the names of the columns, given the first record that is not blank."""
+    text = record.decode("utf-8", "replace")
+    try:
+        fields = _splitter(format)(text)
+    except RecordProblem:
+        fields = [text]
+    if options.text_column.isdigit():
+        return [str(number) for number in range(1, len(fields) + 1)]
+    return fields
+
+
+def _splitter(format: Format) -> Split:
+    return split_quoted if format == "csv" else _split_tabs
+
+
+def _split_tabs(line: str) -> list[str]:
+    return line.split("\t")
+
+
+def _in_blocks(rows: Iterator[Row]) -> Iterator[LineBlock]:
+    while part := list(islice(rows, _BLOCK_ROWS)):
+        records = [(offset, row) for offset, row in part if isinstance(row, bytes)]
+        offsets = np.array([offset for offset, _ in records], np.int64)
+        rejects = [row for _, row in part if isinstance(row, Reject)]
+        yield LineBlock([row for _, row in records], offsets, rejects)
+
+
+def _fields(record: bytes, offset: int, split: Split, num_fields: int) -> list[str]:
+    try:
+        fields = split(record.decode("utf-8"))
+    except UnicodeDecodeError:
+        detail = locate_invalid_utf8(record, offset) or ""
+        raise RecordProblem("invalid_utf8", detail) from None
+    if len(fields) != num_fields:
+        found = f"{len(fields)} fields where the first line has {num_fields}"
+        raise RecordProblem("wrong_num_fields", found)
+    return fields
+
+
+def _no_record(line: bytes, offset: int) -> dict[str, Json]:
+    raise RecordProblem("missing_field", "a line before the header")
