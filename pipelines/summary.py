@@ -14,7 +14,7 @@ from glotmill.pipelines.undrawn import undrawn
 from glotmill.schemas.recipe import Recipe
 from glotmill.transforms.directions import FOLDER as DIRECTIONS_FOLDER
 from glotmill.transforms.directions import merge_directions
-from glotmill.transforms.plan import PLAN_PATH
+from glotmill.transforms.plan import PLAN_CSV_PATH, PLAN_PATH
 from glotmill.transforms.realised import PATH as REALISED_PATH
 from glotmill.transforms.tables import read_table
 
@@ -133,7 +133,7 @@ def _print_shards(console: Console, root: str, manifests: Manifests) -> None:
         f"{len(shards)} shards, {num_bytes / 1e6:,.1f} MB, under {root}/shards"
     )
     if silent := undrawn(plan.to_pylist()):
-        console.print(f"{silent}: see 'mix' of the recipe, and {root}/mix/plan.csv")
+        console.print(f"{silent}: see 'mix' of the recipe, and {root}/{PLAN_CSV_PATH}")
     _print_tokens(console, root, manifests)
 
 

@@ -4,6 +4,7 @@ import io
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -29,6 +30,14 @@ def sample_rows() -> list[dict[str, object]]:
     packed = (resources.files("glotmill.recipes") / "sample" / "udhr.jsonl.zst").read_bytes()
     with zstandard.ZstdDecompressor().stream_reader(io.BytesIO(packed)) as stream:
         return [json.loads(line) for line in stream.read().splitlines()]
+
+
+@pytest.fixture
+def closed_port() -> int:
+    """A port of this machine at which nobody listens."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
 
 
 @pytest.fixture(scope="session")

@@ -19,11 +19,11 @@ from glotmill.schemas.lock import doc_id
 from glotmill.schemas.recipe import Near
 from glotmill.schemas.tables import WORD_HASHES, sketch_fields
 from glotmill.transforms import storage
+from glotmill.transforms.gather import ToList
 from glotmill.transforms.pair_rows import segment_hashes
 from glotmill.transforms.records import temporary_folder, write_record
 from glotmill.transforms.scan import pieces, scan
 from glotmill.transforms.split import FOLDER, read_splitter
-from glotmill.transforms.split_thresholds import ToList
 from glotmill.transforms.tables import read_table, write_table
 from glotmill.transforms.unit_index import IndexedUnit, UnitIndex, read_manifest
 from glotmill.transforms.words import word_characters, word_hashes, word_starts

@@ -20,8 +20,9 @@ from glotmill.transforms.bounds import LabelBounds, bounds_of, row_of
 from glotmill.transforms.findings import Finding, findings_of_labels, held_back
 from glotmill.transforms.parts import findings_of_parts, largest_budget, whole_of
 
-#: Where the plan of a run is, relative to its output.
+#: Where the plan of a run is, relative to its output, and the same for spreadsheets.
 PLAN_PATH = "mix/plan.parquet"
+PLAN_CSV_PATH = "mix/plan.csv"
 #: What keeps a label from more, or from less; "" where nothing but the strategy decides.
 BINDINGS = (
     "",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
 
 import apache_beam as beam
 import numpy as np
@@ -13,6 +12,7 @@ from apache_beam import typehints
 
 from glotmill.schemas.manifest import FileEntry
 from glotmill.transforms import storage
+from glotmill.transforms.gather import ToList
 from glotmill.transforms.plan import Group
 from glotmill.transforms.records import write_record
 from glotmill.transforms.split import BITEXT, FOLDER, NEVER, PATH, Draws, SplitRule
@@ -104,30 +104,6 @@ class _Smallest(beam.CombineFn):
         return smallest(draws, self._num_kept).tobytes()
 
     def extract_output(self, accumulator: bytes) -> bytes:
-        return accumulator
-
-
-class ToList(beam.CombineFn):
-    """Gathers elements, in no order; an empty list where there is none.
-
-    Its subclasses say of which type they are, which every step inside takes from there.
-    """
-
-    def create_accumulator(self) -> list[Any]:
-        """An empty list."""
-        return []
-
-    def add_input(self, accumulator: list[Any], element: object) -> list[Any]:
-        """Appends."""
-        accumulator.append(element)
-        return accumulator
-
-    def merge_accumulators(self, accumulators: Iterable[list[Any]]) -> list[Any]:
-        """Puts lists together."""
-        return [element for each in accumulators for element in each]
-
-    def extract_output(self, accumulator: list[Any]) -> list[Any]:
-        """The list."""
         return accumulator
 
 

@@ -37,7 +37,7 @@ from glotmill.transforms.fit import (
     targets_of,
     write_brackets,
 )
-from glotmill.transforms.plan import PLAN_PATH, MixturePlan, plan_csv, plan_mixture
+from glotmill.transforms.plan import PLAN_CSV_PATH, PLAN_PATH, MixturePlan, plan_csv, plan_mixture
 from glotmill.transforms.realised import FOLDER as DRAWN_FOLDER
 from glotmill.transforms.realised import PATH as REALISED_PATH
 from glotmill.transforms.realised import merge_drawn, realised
@@ -130,12 +130,12 @@ class MixStage:
         refuse_many_datasets(recipe, plan.plan)
         rates = _exact_rates(job, plan.rates)
         write_table(job.root, RATES_PATH, rates)
-        csv, path = plan_csv(plan.plan), PLAN_PATH.replace(".parquet", ".csv")
-        sha256 = storage.write_atomically(f"{job.root}/{path}", csv)
+        csv = plan_csv(plan.plan)
+        sha256 = storage.write_atomically(f"{job.root}/{PLAN_CSV_PATH}", csv)
         num_rows = plan.plan.num_rows
         files += [
             write_table(job.root, PLAN_PATH, plan.plan),
-            FileEntry(path=path, num_rows=num_rows, num_bytes=len(csv), sha256=sha256),
+            FileEntry(path=PLAN_CSV_PATH, num_rows=num_rows, num_bytes=len(csv), sha256=sha256),
         ]
         return files, plan
 

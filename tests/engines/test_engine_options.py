@@ -21,13 +21,6 @@ PROCESS = ["--environment_type=PROCESS", '--environment_config={"command": "/bin
 
 
 @pytest.fixture
-def closed_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
-
-
-@pytest.fixture
 def silent_port() -> Iterator[int]:
     """Takes connections and never answers."""
     with socket.socket() as listener:

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -71,12 +70,6 @@ def end(process: subprocess.Popen[str]) -> None:
     assert process.returncode == 0, errors[-3000:]
 
 
-def free_port() -> str:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return str(listener.getsockname()[1])
-
-
 def losses(config: TrainConfig) -> list[float]:
     lines = map(json.loads, (Path(config.out) / "metrics.jsonl").read_text().splitlines())
     return [line["loss"] for line in lines if line["kind"] == "train"]
@@ -121,17 +114,19 @@ def test_layouts_see_one_order_and_come_to_one_loss(
         torch.testing.assert_close(found[name], weights, rtol=1e-3, atol=1e-5)
 
 
-def test_tasks_of_slurm_meet(config: TrainConfig, reference: TrainConfig) -> None:
-    told = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": free_port(), "SLURM_NTASKS": "2"}
+def test_tasks_of_slurm_meet(config: TrainConfig, reference: TrainConfig, closed_port: int) -> None:
+    told = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(closed_port), "SLURM_NTASKS": "2"}
     tasks = [launch(config, SLURM_PROCID=n, SLURM_LOCALID=n, **told) for n in ("0", "1")]
     for task in tasks:
         end(task)
     assert seen(config, 2) == seen(reference, 1)
 
 
-def test_two_nodes_with_a_launcher_each_meet(config: TrainConfig, reference: TrainConfig) -> None:
+def test_two_nodes_with_a_launcher_each_meet(
+    config: TrainConfig, reference: TrainConfig, closed_port: int
+) -> None:
     """One has a process, the other two."""
-    where = ["--nnodes", "2", "--master-addr", "127.0.0.1", "--master-port", free_port()]
+    where = ["--nnodes", "2", "--master-addr", "127.0.0.1", "--master-port", str(closed_port)]
     nodes = [
         launch(config, [*where, "--node-rank", rank, "--nproc-per-node", num_processes])
         for rank, num_processes in (("0", "1"), ("1", "2"))

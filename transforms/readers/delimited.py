@@ -1,7 +1,7 @@
 """Delimited text, columns by header or by number: TSV without quoting, CSV with it."""
 
 from collections.abc import Callable, Iterator
-from itertools import chain, islice
+from itertools import chain
 
 import numpy as np
 
@@ -18,8 +18,6 @@ from glotmill.transforms.readers.records import (
 )
 
 Split = Callable[[str], list[str]]
-
-_BLOCK_ROWS = 1_000
 
 
 def read_delimited(stream: ByteStream, format: Format, options: ReadOptions) -> Iterator[ReadBatch]:
@@ -53,7 +51,7 @@ def read_delimited(stream: ByteStream, format: Format, options: ReadOptions) -> 
         lines = LineBlock(lines.lines[1:], lines.offsets[1:], lines.rejects)
 
     def parse(line: bytes, offset: int) -> dict[str, Json]:
-        return dict(zip(names, _fields(line, offset, split, len(names)), strict=True))
+        return dict(zip(names, fields_of(line, offset, split, len(names)), strict=True))
 
     yield from read_records(chain([lines], blocks), parse, options)
 
@@ -86,14 +84,26 @@ def _split_tabs(line: str) -> list[str]:
 
 
 def _in_blocks(rows: Iterator[Row]) -> Iterator[LineBlock]:
-    while part := list(islice(rows, _BLOCK_ROWS)):
-        records = [(offset, row) for offset, row in part if isinstance(row, bytes)]
-        offsets = np.array([offset for offset, _ in records], np.int64)
-        rejects = [row for _, row in part if isinstance(row, Reject)]
-        yield LineBlock([row for _, row in records], offsets, rejects)
+    """Records one by one, as a few of the largest that are allowed would fill the memory."""
+    for offset, row in rows:
+        if isinstance(row, Reject):
+            yield LineBlock([], np.empty(0, np.int64), [row])
+        else:
+            yield LineBlock([row], np.array([offset], np.int64), [])
 
 
-def _fields(record: bytes, offset: int, split: Split, num_fields: int) -> list[str]:
+def fields_of(record: bytes, offset: int, split: Split, num_fields: int) -> list[str]:
+    """Split a record.
+
+    Args:
+        record: Its bytes.
+        offset: Where it starts, for the message.
+        split: Cuts text into fields.
+        num_fields: That it has to have.
+
+    Raises:
+        RecordProblem: If it is no UTF-8, cannot be split, or has another number of fields.
+    """
     try:
         fields = split(record.decode("utf-8"))
     except UnicodeDecodeError:

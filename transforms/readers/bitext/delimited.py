@@ -1,12 +1,13 @@
 """Delimited text: TSV without quoting, CSV with it."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from glotmill.transforms.readers.bitext.fields import unit_of
 from glotmill.transforms.readers.bitext.options import BitextFormat, BitextOptions
 from glotmill.transforms.readers.bitext.units import UnitBatch
 from glotmill.transforms.readers.decompress import ByteStream
+from glotmill.transforms.readers.delimited import Split, fields_of
 from glotmill.transforms.readers.errors import MissingColumn
 from glotmill.transforms.readers.jsonl import RecordProblem
 from glotmill.transforms.readers.lines import iterate_lines, read_lines
@@ -15,10 +16,7 @@ from glotmill.transforms.readers.records import (
     ReadBatch,
     Reject,
     excerpt,
-    locate_invalid_utf8,
 )
-
-Split = Callable[[str], list[str]]
 
 
 @dataclass(frozen=True)
@@ -130,15 +128,9 @@ def _add(
     options: BitextOptions,
 ) -> None:
     try:
-        fields = split(line.decode())
-        if len(fields) != layout.num_fields:
-            detail = f"{len(fields)} fields where the first line has {layout.num_fields}"
-            raise RecordProblem("wrong_num_fields", detail)
+        fields = fields_of(line, offset, split, layout.num_fields)
         names = layout.names
         unit = unit_of(lambda name: fields[names[name]], options)
-    except UnicodeDecodeError:
-        detail = locate_invalid_utf8(line, offset) or ""
-        batch.rejects.append(Reject(offset, "invalid_utf8", detail, excerpt(line)))
     except RecordProblem as problem:
         batch.rejects.append(Reject(offset, problem.reason, problem.detail, excerpt(line)))
     else:
