@@ -121,10 +121,10 @@ def by_clock(loader: Loader, seconds: float) -> float:
 
 def by_processor(loader: Loader, seconds: float) -> float:
     """Tokens a second of CPU time, without thread and queue: other work does not disturb it."""
-    loader.make(0)
+    loader.make(0, loader.batch)
     begin, num_steps = time.process_time(), 0
     while time.process_time() - begin < seconds:
-        loader.make(num_steps * loader.batch)
+        loader.make(num_steps * loader.batch, loader.batch)
         num_steps += 1
     passed = time.process_time() - begin
     return num_steps * loader.batch * loader.cut.length / passed

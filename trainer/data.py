@@ -6,8 +6,8 @@ from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from itertools import count, islice
+from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -325,7 +325,7 @@ class Loader:
         micro: sequences of a micro-batch, at most.
         position: of the first sample.
         rank: which of `num_ranks` this is.
-        skipped: positions of batches that are left out.
+        skipped: samples that are left out: where each stretch of them begins, and how many.
         ahead: steps that are read before they are asked for.
     """
 
@@ -337,31 +337,41 @@ class Loader:
     position: int = 0
     rank: int = 0
     num_ranks: int = 1
-    skipped: frozenset[int] = frozenset()
+    skipped: Mapping[int, int] = field(default_factory=dict)
     ahead: int = 4
 
     def __iter__(self) -> Generator[Step, None, None]:
-        wanted = (at for at in count(self.position, self.batch) if at not in self.skipped)
-        pool = ThreadPoolExecutor(1)
+        wanted, pool = self.spans(), ThreadPoolExecutor(1)
         try:
-            ahead = deque(pool.submit(self.make, at) for at in islice(wanted, self.ahead))
+            ahead = deque(pool.submit(self.make, *span) for span in islice(wanted, self.ahead))
             while True:
                 step = ahead.popleft().result()
-                ahead.append(pool.submit(self.make, next(wanted)))
+                ahead.append(pool.submit(self.make, *next(wanted)))
                 yield step
         finally:
             pool.shutdown(cancel_futures=True)
 
-    def make(self, position: int) -> Step:
+    def spans(self) -> Iterator[tuple[int, int]]:
+        """Position and size of each batch; short is one that ends where samples are left out."""
+        position = self.position
+        while True:
+            while position in self.skipped:
+                position += self.skipped[position]
+            ahead = (start - position for start in self.skipped if start > position)
+            size = min((self.batch, *ahead))
+            yield position, size
+            position += size
+
+    def make(self, position: int, num_samples: int) -> Step:
         """This rank's part of the batch at a position."""
-        places = self.places(position)
+        places = self.places(position, num_samples)
         mine = places_of_rank(places, self.rank, self.num_ranks, self.micro)
         batches = [make_batch(self.corpus.train, each, self.cut) for each in mine]
-        return Step(position, self.batch, batches)
+        return Step(position, num_samples, batches)
 
-    def places(self, position: int) -> list[tuple[int, int]]:
-        """Where the sequences of the batch at a position are cut."""
-        datasets, starts = self.order.samples(position, self.batch)
+    def places(self, position: int, num_samples: int) -> list[tuple[int, int]]:
+        """Where sequences from a position on are cut."""
+        datasets, starts = self.order.samples(position, num_samples)
         return list(zip(datasets.tolist(), starts.tolist(), strict=True))
 
 

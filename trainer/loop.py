@@ -48,8 +48,7 @@ class RunState:
         step: steps done.
         position: samples passed, in the global order.
         window: losses that spikes are told by.
-        skipped: positions of batches that were left out.
-        num_rewinds: how often the run went back.
+        skipped: batches that were left out, after a rewind each: position, number of samples.
         first: losses by category of the first validation.
     """
 
@@ -60,8 +59,7 @@ class RunState:
     step: int = 0
     position: int = 0
     window: list[float] = field(default_factory=list)
-    skipped: list[int] = field(default_factory=list)
-    num_rewinds: int = 0
+    skipped: list[tuple[int, int]] = field(default_factory=list)
     first: dict[str, Any] = field(default_factory=dict)
 
 
@@ -232,15 +230,15 @@ class Trainer:
             return False
         self._checkpoints.wait()
         self.learner.discard()
-        skipped, num_rewinds = [*self.state.skipped, step.position], self.state.num_rewinds + 1
-        if num_rewinds > self.config.spikes.max_rewinds:
+        skipped = self.state.skipped
+        if len(skipped) >= self.config.spikes.max_rewinds:
             raise TrainingError(
-                f"step {self.state.step}: loss {loss:.4g} leapt again after {num_rewinds - 1}"
+                f"step {self.state.step}: loss {loss:.4g} leapt again after {len(skipped)}"
                 " rewinds: lower optimizer.lr, and look at the documents in"
                 f" {self.out / 'spikes.jsonl'}"
             )
         self._resume()
-        self.state.skipped, self.state.num_rewinds = skipped, num_rewinds
+        self.state.skipped = [*skipped, (step.position, step.num_samples)]
         if self._log is not None:
             self._log.close()
             self._log = self._open_log()

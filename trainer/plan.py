@@ -69,11 +69,11 @@ def loader_of(
     order: SampleOrder,
     world: World,
     position: int = 0,
-    skipped: Iterable[int] = (),
+    skipped: Iterable[tuple[int, int]] = (),
 ) -> Loader:
-    """What a process reads from a position on, without the batches that are left out."""
+    """What a process reads from a position on, without the samples that are left out."""
     sizes, ranks = (config.batch.sequences, config.batch.micro), (world.rank, world.num_ranks)
-    return Loader(corpus, order, cut_of(config), *sizes, position, *ranks, frozenset(skipped))
+    return Loader(corpus, order, cut_of(config), *sizes, position, *ranks, dict(skipped))
 
 
 def num_steps_of(config: TrainConfig, corpus: Corpus) -> int:

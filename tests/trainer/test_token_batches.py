@@ -3,7 +3,7 @@
 import shutil
 from contextlib import closing
 from dataclasses import replace
-from itertools import islice
+from itertools import islice, takewhile
 from pathlib import Path
 
 import numpy as np
@@ -72,7 +72,7 @@ def test_groups_are_those_of_the_documents(corpus: Corpus, training_yaml: Path) 
 
 @pytest.mark.parametrize(("num_ranks", "micro"), [(1, 8), (1, 3), (2, 2), (3, 2), (4, 4), (16, 1)])
 def test_every_layout_reads_the_same_samples(corpus: Corpus, num_ranks: int, micro: int) -> None:
-    places = loader(corpus).places(24)
+    places = loader(corpus).places(24, 8)
     shares = [places_of_rank(places, rank, num_ranks, micro) for rank in range(num_ranks)]
     turns = zip(*shares, strict=True)
     read = [place for turn in turns for part in turn for place in part if place[0] >= 0]
@@ -97,8 +97,19 @@ def test_the_loader_goes_on_from_any_position(corpus: Corpus) -> None:
             assert (mine.tokens == its.tokens).all()
 
 
+@pytest.mark.parametrize("batch", [1, 3, 8, 20])
+def test_samples_that_are_left_out_stay_so_with_batches_of_any_size(
+    corpus: Corpus, batch: int
+) -> None:
+    spans = replace(loader(corpus), batch=batch, skipped={8: 8, 16: 3, 40: 20}).spans()
+    taken = takewhile(lambda span: span[0] < 100, spans)
+    positions = [position + each for position, size in taken for each in range(size)]
+    left_out = {*range(8, 19), *range(40, 60)}
+    assert positions[:69] == [each for each in range(100) if each not in left_out]
+
+
 def test_batches_that_are_left_out(corpus: Corpus) -> None:
-    with closing(iter(loader(corpus, skipped=frozenset({0, 16})))) as steps:
+    with closing(iter(loader(corpus, skipped={0: 8, 16: 8}))) as steps:
         assert [step.position for step in islice(steps, 3)] == [8, 24, 32]
 
 

@@ -52,7 +52,7 @@ def opened(root: Path, kind: str, folder: Path) -> Corpus:
 def batches(corpus: Corpus, num_steps: int = 40, **options: Any) -> list[Any]:
     order = corpus.order(LENGTH, 1000, seed=1)
     loader = Loader(corpus, order, CUT, batch=8, micro=4, **options)
-    steps = [loader.make(8 * number) for number in range(num_steps)]
+    steps = [loader.make(8 * number, 8) for number in range(num_steps)]
     return [batch for step in steps for batch in step.batches]
 
 
@@ -135,11 +135,11 @@ def test_a_packed_sequence_is_a_sample_as_it_stands(root: Path, tmp_path: Path) 
     order = corpus.order(LENGTH, 10**6, seed=1)
     loader = Loader(corpus, order, CUT, batch=num_rows, micro=num_rows)
     for epoch in range(2):
-        places = [place for _, place in loader.places(epoch * num_rows)]
+        places = [place for _, place in loader.places(epoch * num_rows, num_rows)]
         assert sorted(places) == list(range(num_rows)), "an epoch takes each sequence once"
         assert places != sorted(places)
-    places = [place for _, place in loader.places(0)]
-    (batch,) = loader.make(0).batches
+    places = [place for _, place in loader.places(0, num_rows)]
+    (batch,) = loader.make(0, num_rows).batches
     for number, place in enumerate(places):
         row, size = rows[place], len(rows[place]["input_ids"])
         assert batch.tokens[number, :size].tolist() == row["input_ids"]
@@ -186,7 +186,7 @@ def test_packed_sequences_longer_than_wanted(root: Path, tmp_path: Path) -> None
     order = corpus.order(16, 1000, seed=1)
     loader = Loader(corpus, order, Cut(16), batch=200, micro=8)
     with pytest.raises(DataError, match=r"is packed to \d+ tokens: 'sequence_length' may not be"):
-        loader.make(0)
+        loader.make(0, 200)
 
 
 def test_packed_sequences_have_no_stages(tmp_path: Path) -> None:
