@@ -19,6 +19,7 @@ from glotmill.pipelines.errors import UserError
 from glotmill.pipelines.outcome import exit_code
 from glotmill.schemas.loading import LoadedRecipe, load_recipe
 from glotmill.schemas.recipe import json_schema
+from glotmill.schemas.wording import counted
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -83,8 +84,8 @@ def check(recipe: RecipePath) -> None:
     from glotmill.pipelines.run import check_stages
 
     check_stages(loaded)
-    num_sources = len(loaded.recipe.sources)
-    _out.print(f"{recipe} is a good recipe: '{loaded.recipe.name}', {num_sources} sources")
+    sources = counted(len(loaded.recipe.sources), "source")
+    _out.print(f"{recipe} is a good recipe: '{loaded.recipe.name}', {sources}")
     _out.print(f"next: glotmill run {recipe}")
 
 

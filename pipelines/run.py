@@ -23,6 +23,7 @@ from glotmill.pipelines.units import check_inputs, find_inputs, lock_recipe
 from glotmill.schemas.loading import LoadedRecipe
 from glotmill.schemas.lock import Lock, dump_lock
 from glotmill.schemas.manifest import SUCCESS, Manifest
+from glotmill.schemas.wording import counted
 from glotmill.transforms import storage
 from glotmill.transforms.batches import StageOrderError
 from glotmill.transforms.custom import CustomStageError, make_annotator, make_filter
@@ -146,7 +147,8 @@ def prepare(loaded: LoadedRecipe, root: str, tell: Callable[[str], None]) -> Loc
     check_inputs(loaded, found)
     num_files = sum(len(files) for _, files in found)
     num_bytes = sum(file.size for _, files in found for file in files)
-    tell(f"{num_files:,} files, {num_bytes / 1e6:,.1f} MB, of {len(found)} sources")
+    sources = counted(len(found), "source")
+    tell(f"{counted(num_files, 'file')}, {num_bytes / 1e6:,.1f} MB, of {sources}")
     checksums = _Checksums(root)
     lock = lock_recipe(loaded, found, checksums)
     checksums.save()

@@ -12,6 +12,7 @@ from rich.table import Table
 from glotmill.pipelines.stages.base import Manifests, statistics_of
 from glotmill.pipelines.undrawn import undrawn
 from glotmill.schemas.recipe import Recipe
+from glotmill.schemas.wording import counted
 from glotmill.transforms.directions import FOLDER as DIRECTIONS_FOLDER
 from glotmill.transforms.directions import merge_directions
 from glotmill.transforms.plan import PLAN_CSV_PATH, PLAN_PATH
@@ -128,10 +129,9 @@ def _print_shards(console: Console, root: str, manifests: Manifests) -> None:
     plan = read_table(f"{root}/{PLAN_PATH}", ["label", "tier", "binding", "planned_count"])
     shards = manifests["mix"].under("shards")
     num_bytes = sum(file.num_bytes for file in shards)
-    console.print(
-        f"{len(set(plan.column('label').to_pylist()))} labels in "
-        f"{len(shards)} shards, {num_bytes / 1e6:,.1f} MB, under {root}/shards"
-    )
+    labels = counted(len(set(plan.column("label").to_pylist())), "label")
+    size = f"{counted(len(shards), 'shard')}, {num_bytes / 1e6:,.1f} MB"
+    console.print(f"{labels} in {size}, under {root}/shards")
     if silent := undrawn(plan.to_pylist()):
         console.print(f"{silent}: see 'mix' of the recipe, and {root}/{PLAN_CSV_PATH}")
     _print_tokens(console, root, manifests)
@@ -154,11 +154,9 @@ def _print_pairs(console: Console, root: str, manifests: Manifests) -> None:
     for split, name in (("train", "training"), ("validation", "validation")):
         rows = directions.filter(pc.equal(directions.column("outcome"), split))
         if rows.num_rows:
-            num_documents, num_pairs = (_total(rows, f"num_{of}") for of in ("documents", "pairs"))
-            console.print(
-                f"{name}: {num_documents:,} pseudo-documents "
-                f"of {num_pairs:,} pairs, repeats included"
-            )
+            documents = counted(_total(rows, "num_documents"), "pseudo-document")
+            pairs = counted(_total(rows, "num_pairs"), "pair")
+            console.print(f"{name}: {documents} of {pairs}, repeats included")
 
 
 def _total(table: pa.Table, column: str) -> int:

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from glotmill.dashboard.samples import printable, readable
 from glotmill.pipelines.trace_model import Copy, Drawable, Fate, Kept, Origin, Span, Trace
+from glotmill.schemas.wording import counted
 
 _MOST_COPIES = 8
 _UNITS = {"bytes": "byte", "rows": "row", "messages": "message"}
@@ -146,7 +147,7 @@ def _kept(kept: Kept | None) -> Text:
 def _drawable_lines(fate: Fate, drawable: Drawable) -> Iterator[Line]:
     if fate.category == "bitext":
         other = ", written the other way round too" if drawable.again else ""
-        told = f"{drawable.num_pairs:,} pairs{other}; --hash {drawable.content_hash}"
+        told = f"{counted(drawable.num_pairs, 'pair')}{other}; --hash {drawable.content_hash}"
         yield "document", Text(told)
     rank = f"its draw is {drawable.draw:.6f}"
     if drawable.held_out:

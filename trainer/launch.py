@@ -15,6 +15,7 @@ from rich.console import Console
 
 from glotmill.schemas.indexed_dataset import IndexedDatasetError
 from glotmill.schemas.training import TrainingFileError
+from glotmill.schemas.wording import counted
 from glotmill.trainer.checkpoint import CheckpointError
 from glotmill.trainer.config import ConfigError, TrainConfig, load_config
 from glotmill.trainer.data import DataError
@@ -67,7 +68,8 @@ def run_in(config: TrainConfig, world: World, find_lr: bool) -> None:
     trainer = Trainer(config, world)
     listen(trainer)
     where = f"step {trainer.state.step:,} of {trainer.num_steps:,}"
-    console.print(f"{where}, {world.num_ranks} processes on {world.device.type}")
+    processes = counted(world.num_ranks, "process", "processes")
+    console.print(f"{where}, {processes} on {world.device.type}")
     outcome = trainer.run()
     console.print(f"{outcome} at step {trainer.state.step:,}; see {trainer.out}")
     if world.is_first and outcome == "finished":

@@ -15,6 +15,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
+from glotmill.schemas.wording import counted
 from glotmill.trainer.checkpoint import CheckpointError, Checkpoints
 from glotmill.trainer.config import TrainConfig
 from glotmill.trainer.data import Step, make_batch, places_of_rank, validation_places
@@ -233,9 +234,9 @@ class Trainer:
         skipped = self.state.skipped
         if len(skipped) >= self.config.spikes.max_rewinds:
             raise TrainingError(
-                f"step {self.state.step}: loss {loss:.4g} leapt again after {len(skipped)}"
-                " rewinds: lower optimizer.lr, and look at the documents in"
-                f" {self.out / 'spikes.jsonl'}"
+                f"step {self.state.step}: loss {loss:.4g} leapt again after"
+                f" {counted(len(skipped), 'rewind')}: lower optimizer.lr, and look at the documents"
+                f" in {self.out / 'spikes.jsonl'}"
             )
         self._resume()
         self.state.skipped = [*skipped, (step.position, step.num_samples)]

@@ -30,6 +30,7 @@ from glotmill.pipelines.stages.base import Progress
 from glotmill.pipelines.stages.ingest import left_to_do, unit_records, units_path
 from glotmill.pipelines.units import fingerprint
 from glotmill.schemas.lock import Lock
+from glotmill.schemas.wording import counted
 from glotmill.transforms import storage
 
 Tell = Callable[[str], None]
@@ -193,7 +194,8 @@ class Session:
             seconds=_since(began),
             workers=[report.model_dump(mode="json", exclude={"token"}) for report in reports],
         )
-        self._tell(f"{len(reports)} workers on {', '.join(hosts)} see inputs and output")
+        workers = f"{counted(len(reports), 'worker')} on {', '.join(hosts)}"
+        self._tell(f"inputs and output are seen by {workers}")
 
     def watch(self, progress: Progress) -> Progress:
         """Progress that also goes into the run log."""

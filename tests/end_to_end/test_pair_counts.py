@@ -207,9 +207,9 @@ def test_summary_says_how_many_pseudo_documents_there_are(ran):
 
 
 def test_summary_says_of_which_labels_nothing_is_drawn(ran, tmp_path):
-    pairs = "1 labels are not drawn (no text for training: 1): see 'mix' of the recipe, and "
+    pairs = "nothing is drawn of 1 label (no text for training: 1): see 'mix' of the recipe, and "
     assert f"{pairs}{ran[1]}/mix/plan.csv" in printed(*ran)
     # Without tiers of its own it follows the paper, which leaves so little text out.
     changed = RECIPE.replace(", monolingual: uniform", "")
-    both = "2 labels are not drawn (no text for training: 1, tier 'unseen' has rate 0: 1)"
+    both = "nothing is drawn of 2 labels (no text for training: 1, tier 'unseen' has rate 0: 1)"
     assert both in printed(*run(tmp_path, changed))

@@ -192,7 +192,7 @@ def test_rewinds_come_to_an_end(make_config: Make, world: World) -> None:
             norm.fill_(40.0 if trainer.state.step == 6 else 1.0)
 
     trainer.on_step = spoil
-    with pytest.raises(TrainingError, match=r"leapt again after 1 rewinds: lower optimizer.lr"):
+    with pytest.raises(TrainingError, match=r"leapt again after 1 rewind: lower optimizer.lr"):
         trainer.run()
 
 
