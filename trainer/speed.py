@@ -15,9 +15,14 @@ from glotmill.trainer.world import World
 
 _Item = TypeVar("_Item")
 
-# Dense bf16 operations a second, from the makers' data sheets.
+# Dense bf16 operations a second, from the makers' data sheets, by a part of the device's name; the
+# first that fits.
 _PEAK_FLOPS = {
+    "GB200": 2500e12,
+    "B200": 2250e12,
     "H200": 989e12,
+    "H100 PCIe": 756e12,
+    "H100 NVL": 835e12,
     "H100": 989e12,
     "A100": 312e12,
     "MI300X": 1307e12,
