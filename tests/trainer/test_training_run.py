@@ -32,6 +32,13 @@ def losses(config: TrainConfig) -> list[float]:
     return [line["loss"] for line in lines(config)]
 
 
+def value_at(line: dict[str, Any], name: str) -> Any:
+    """A number of a line of metrics by its path, `tier/high/loss`."""
+    for key in name.split("/"):
+        line = line[key]
+    return line
+
+
 def stop_after(trainer: Trainer, step: int) -> None:
     def watch(_: Step) -> None:
         if trainer.state.step == step - 1:
@@ -180,6 +187,28 @@ def test_a_spike(action: str, make_config: Make, world: World) -> None:
     assert positions == [8 * n + (left_out if n > 6 else 0) for n in range(1, 13)]
     updated = "gradient_norm" in lines(config)[6]
     assert updated == (action != "skip")
+
+
+def test_curves_of_tensorboard_are_those_of_the_lines(make_config: Make, world: World) -> None:
+    """After a rewind too: what was drawn beyond the checkpoint is taken back."""
+    reader = pytest.importorskip(
+        "tensorboard.backend.event_processing.event_accumulator", reason="no tensorboard"
+    )
+    spikes = {"action": "rewind", "window": 8}
+    config = make_config(spikes=spikes, optimizer={"lr": 1e-6}, tensorboard=True)
+    trainer = Trainer(config, world)
+    poison(trainer, position=48)
+    trainer.run()
+    board = reader.EventAccumulator(str(Path(config.out) / "tensorboard")).Reload()
+    for kind, names in (
+        ("train", ["loss", "learning_rate", "tier/high/bits_per_byte"]),
+        ("validation", ["all/all/loss", "label/hin_Deva/bits_per_byte", "forgetting/code"]),
+    ):
+        for name in names:
+            wanted = {line["step"]: value_at(line, name) for line in lines(config, kind)}
+            drawn = {event.step: event.value for event in board.Scalars(f"{kind}/{name}")}
+            assert drawn == pytest.approx(wanted), name
+    assert len(board.Scalars("train/loss")) == 12
 
 
 def test_rewinds_come_to_an_end(make_config: Make, world: World) -> None:
