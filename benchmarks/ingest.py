@@ -3,10 +3,15 @@
     python benchmarks/make_corpus.py corpora/100k --documents 100000
     python benchmarks/make_corpus.py corpora/1m   --documents 1000000
     python benchmarks/ingest.py corpora/100k corpora/1m --workers 1 2
+    python benchmarks/ingest.py corpora/20k --workers 1 --datatrove VENV
 
 Each run is a process of its own with everything on: NFC, ftfy, script, language identification,
 counts, repetition, hashes, filters. CPU seconds are those of all its processes, peak memory is
 that of its largest process.
+
+`--datatrove` names a virtual environment with datatrove 0.10.1, ftfy and spacy. Its stages that do
+the same then run on the same files, with the same model, once without and once with its filter of
+lines and 5-grams that repeat.
 """
 
 from __future__ import annotations
@@ -14,15 +19,15 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import shutil
-import subprocess
 import sys
 import tempfile
-import time
 from collections import Counter
 from pathlib import Path
 
+from measure import measured
+
+MODEL = Path(__file__).parent.parent / "transforms" / "models" / "lid.176.ftz"
 RECIPE = """\
 glotmill: 1
 name: ingest-benchmark
@@ -55,12 +60,8 @@ def run_ingest(corpus: Path, workers: int, scratch: Path) -> dict[str, object]:
     root = scratch / "out"
     recipe = scratch / "recipe.yaml"
     recipe.write_text(RECIPE.format(corpus=corpus.absolute()))
-    measured = subprocess.run(
-        [sys.executable, __file__, "--one", str(recipe), str(root), str(workers)],
-        check=True,
-        stdout=subprocess.PIPE,
-    )
-    result: dict[str, object] = json.loads(measured.stdout.splitlines()[-1])
+    command = [sys.executable, "-c", INGEST, str(recipe), str(root), str(workers)]
+    cost = measured(command)
     profile: Counter[str] = Counter()
     totals: Counter[str] = Counter()
     for path in (root / "ingest" / "units").iterdir():
@@ -68,20 +69,19 @@ def run_ingest(corpus: Path, workers: int, scratch: Path) -> dict[str, object]:
         profile.update(record["profile"])
         totals.update(documents=record["num_read"], text_bytes=record["num_text_bytes"])
     shutil.rmtree(root)
-    return {"corpus": corpus.name, "workers": workers, **result, **totals, "profile": profile}
+    return {"corpus": corpus.name, "workers": workers, **cost, **totals, "profile": profile}
 
 
-def measure_one(recipe: str, root: str, workers: str) -> None:
-    """Runs ingest as a child and prints its cost as JSON."""
-    start = time.monotonic()
-    subprocess.run([sys.executable, "-c", INGEST, recipe, root, workers], check=True)
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cost = {
-        "wall": time.monotonic() - start,
-        "cpu": used.ru_utime + used.ru_stime,
-        "peak_mib": used.ru_maxrss / 1024,
-    }
-    print(json.dumps(cost))
+def run_datatrove(corpus: Path, venv: Path, scratch: Path, *options: str) -> dict[str, float]:
+    """What datatrove's stages cost on the same corpus."""
+    script = Path(__file__).parent / "peers" / "datatrove_ingest.py"
+    out = scratch / "datatrove"
+    out.mkdir()
+    arguments = [str(corpus.absolute()), str(out), str(MODEL), *options]
+    with (out / "log").open("wb") as log:
+        cost = measured([str(venv / "bin" / "python"), str(script), *arguments], log)
+    shutil.rmtree(out)
+    return cost
 
 
 def show(result: dict[str, object]) -> None:
@@ -106,11 +106,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("corpora", type=Path, nargs="*")
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
-    parser.add_argument("--one", nargs=3, help=argparse.SUPPRESS)
+    parser.add_argument("--datatrove", type=Path, metavar="VENV")
     arguments = parser.parse_args()
-    if arguments.one:
-        measure_one(*arguments.one)
-        return
     print(f"cores: {len(os.sched_getaffinity(0))}, python {sys.version.split()[0]}")
     print(
         "| corpus | documents | workers | wall s | CPU s | µs CPU/doc | docs/CPU-s | MB/CPU-s "
@@ -120,6 +117,10 @@ def main() -> None:
         for workers in arguments.workers:
             with tempfile.TemporaryDirectory() as scratch:
                 show(run_ingest(corpus, workers, Path(scratch)))
+        for options in ((), ("repetition",)) if arguments.datatrove else ():
+            with tempfile.TemporaryDirectory() as scratch:
+                cost = run_datatrove(corpus, arguments.datatrove, Path(scratch), *options)
+            print(f"datatrove {' '.join(options)}: " + json.dumps(cost), flush=True)
 
 
 if __name__ == "__main__":

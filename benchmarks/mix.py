@@ -15,13 +15,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shutil
-import subprocess
 import sys
-import time
 from pathlib import Path
-from typing import BinaryIO
+
+from measure import measured
 
 STAGES = ("ingest", "deduplicate", "compose", "mix")
 # Labels below this size have 3% of the text that make_corpus.py makes.
@@ -61,20 +59,6 @@ def run_stage(recipe: Path, root: Path, workers: int, last: str) -> None:
             index_units(job, unit_records(job.root))
         if stage.name == last:
             return
-
-
-def measured(command: list[str], log: BinaryIO | None = None) -> dict[str, float]:
-    """Cost of a command and all its processes."""
-    start = time.monotonic()
-    child = subprocess.Popen(command, stdout=log, stderr=log)
-    _, status, used = os.wait4(child.pid, 0)
-    if status:
-        raise SystemExit(f"{command[:3]} ended with {os.waitstatus_to_exitcode(status)}")
-    return {
-        "wall": time.monotonic() - start,
-        "cpu": used.ru_utime + used.ru_stime,
-        "peak_mib": used.ru_maxrss / 1024,
-    }
 
 
 def write_recipe(arguments: argparse.Namespace, path: Path, num_documents: int) -> None:
