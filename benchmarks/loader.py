@@ -4,14 +4,17 @@
 
 Writes token files of random documents (lognormal lengths, mean about 600 tokens) into a temporary
 folder, as many datasets as asked for with Zipf shares of the same number of tokens, and reads
-batches for some seconds, documents masked and positions reset: without the loader's thread, by
-CPU time, and through it, by the clock on the wall. With `--lists` it also writes the tokens as the
-lists of `tokens/parquet`, and says how fast they are converted.
+batches for some seconds through the loader's thread, documents masked and positions reset. With
+`--lists` it also writes the tokens as the lists of `tokens/parquet`, and says how fast they are
+converted. `--megatron` names a virtual environment with megatron-core 0.16.1, which then reads the
+same files: one pass, blended alike.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import subprocess
 import tempfile
 import time
 from contextlib import closing
@@ -106,28 +109,32 @@ def conversion(folder: Path, training: Training) -> float:
     return num_tokens / (time.process_time() - begin)
 
 
-def by_clock(loader: Loader, seconds: float) -> float:
-    """Tokens a second through the queue, by the clock on the wall."""
+def speeds(loader: Loader, seconds: float) -> tuple[float, float]:
+    """Tokens a second, of CPU time and by the clock on the wall."""
     with closing(iter(loader)) as steps:
         for _ in range(loader.ahead + 1):  # those that were read ahead meanwhile
             next(steps)
-        begin, num_steps = time.perf_counter(), 0
-        while time.perf_counter() - begin < seconds:
+        cpu, wall, num_steps = time.process_time(), time.perf_counter(), 0
+        while time.perf_counter() - wall < seconds:
             next(steps)
             num_steps += 1
-        passed = time.perf_counter() - begin
-    return num_steps * loader.batch * loader.cut.length / passed
+        passed = time.process_time() - cpu, time.perf_counter() - wall
+    num_tokens = num_steps * loader.batch * loader.cut.length
+    return num_tokens / passed[0], num_tokens / passed[1]
 
 
-def by_processor(loader: Loader, seconds: float) -> float:
-    """Tokens a second of CPU time, without thread and queue: other work does not disturb it."""
-    loader.make(0, loader.batch)
-    begin, num_steps = time.process_time(), 0
-    while time.process_time() - begin < seconds:
-        loader.make(num_steps * loader.batch, loader.batch)
-        num_steps += 1
-    passed = time.process_time() - begin
-    return num_steps * loader.batch * loader.cut.length / passed
+def by_megatron(
+    training: Training, folder: Path, venv: Path, length: int, seconds: float
+) -> dict[str, float]:
+    """Seconds to open the same files, and tokens a CPU second, of Megatron-core's datasets."""
+    described = folder / "training.json"
+    described.write_text(training.model_dump_json())
+    num_samples = sum(dataset.num_tokens for dataset in training.datasets) // length
+    script = Path(__file__).parent / "peers" / "megatron_loader.py"
+    numbers = (str(length), str(num_samples), str(round(seconds)))
+    command = [str(venv / "bin" / "python"), str(script), str(described), *numbers]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 def main() -> None:
@@ -138,8 +145,9 @@ def main() -> None:
     parser.add_argument("--dtype", choices=VOCAB, default="uint16")
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--lists", action="store_true", help="measure their conversion too")
+    parser.add_argument("--megatron", type=Path, metavar="VENV")
     given = parser.parse_args()
-    print("| datasets | s to open | length | M tokens / CPU second | M tokens/s, threaded |")
+    print("| datasets | s to open | length | M tokens / CPU second | M tokens / s |")
     print("|---|---|---|---|---|")
     for num_datasets in given.datasets:
         with tempfile.TemporaryDirectory() as name:
@@ -150,9 +158,11 @@ def main() -> None:
             for length in given.length:
                 order = corpus.order(length, 10**9, seed=1)
                 loader = Loader(corpus, order, Cut(length), batch=256, micro=8)
-                cpu = by_processor(loader, given.seconds) / 1e6
-                wall = by_clock(loader, given.seconds) / 1e6
+                cpu, wall = (speed / 1e6 for speed in speeds(loader, given.seconds))
                 print(f"| {num_datasets} | {opened:.2f} | {length:,} | {cpu:.1f} | {wall:.1f} |")
+                if given.megatron:
+                    arguments = (training, Path(name), given.megatron, length, given.seconds)
+                    print(f"Megatron-core: {by_megatron(*arguments)}", flush=True)
             if given.lists:
                 speed = conversion(Path(name), training) / 1e6
                 print(f"\nlists of {num_datasets} datasets: {speed:.1f} M tokens / CPU second\n")

@@ -120,9 +120,10 @@ class TokenDataset:
         # The standard library's bisection, as NumPy's copies an array that is not aligned.
         first = bisect_right(self._files.pointers, start * size) - 1
         last = bisect_left(self._files.pointers, stop * size)
-        bounds = np.append(self._files.pointers[first:last] // size, stop)
-        bounds[0] = start
-        return np.arange(first, last), np.diff(bounds)
+        bounds = np.empty(last - first + 1, np.int64)
+        bounds[0], bounds[-1] = start, stop
+        bounds[1:-1] = self._files.pointers[first + 1 : last] // size
+        return np.arange(first, last), bounds[1:] - bounds[:-1]
 
     def groups_of(self, documents: Integers) -> Integers:
         """The group of each document."""
@@ -202,32 +203,26 @@ def make_batch(
         cut: how.
     """
     places = list(places)
-    shape = (len(places), cut.length + 1)
-    tokens, groups = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
-    documents, sizes = np.zeros(shape, np.int32), np.zeros((len(places), 1), np.int64)
+    shape = (len(places), cut.length)
+    tokens, targets, groups = (np.full(shape, fill) for fill in (0, IGNORED, 0))
+    documents = np.zeros(shape, np.int32)
+    positions = np.tile(np.arange(cut.length), (len(places), 1))
     for row, (dataset, start) in enumerate(places):
-        if dataset >= 0:
-            found, numbers, lengths = datasets[dataset].read(start, cut.length + 1)
-            sizes[row] = size = len(found)
-            tokens[row, :size] = found
-            documents[row, :size] = np.repeat(np.arange(len(lengths), dtype=np.int32), lengths)
-            documents[row, size:] = len(lengths)
-            groups[row, :size] = np.repeat(datasets[dataset].groups_of(numbers), lengths)
-    targets = tokens[:, 1:].copy()
-    if cut.mask_documents:
-        targets[documents[:, 1:] != documents[:, :-1]] = IGNORED
-    targets[np.arange(1, cut.length + 1) >= sizes] = IGNORED  # nothing is there
-    positions = _positions(documents[:, :-1], cut.reset_positions)
-    return Batch(tokens[:, :-1], targets, documents[:, :-1], positions, groups[:, 1:])
-
-
-def _positions(documents: npt.NDArray[np.int32], reset: bool) -> npt.NDArray[np.int64]:
-    places = np.broadcast_to(np.arange(documents.shape[1]), documents.shape)
-    if not reset:
-        return places.copy()
-    starts = np.zeros_like(places)
-    starts[:, 1:] = np.where(documents[:, 1:] != documents[:, :-1], places[:, 1:], 0)
-    return places - np.maximum.accumulate(starts, axis=1)
+        if dataset < 0:
+            continue
+        found, numbers, lengths = datasets[dataset].read(start, cut.length + 1)
+        size = len(found)
+        pieces = np.append(lengths, cut.length + 1 - size)  # the last one where nothing is
+        of = np.repeat(np.arange(len(pieces), dtype=np.int32), pieces)
+        tokens[row, :size] = found[: cut.length]
+        targets[row, : size - 1] = found[1:]
+        documents[row] = of[:-1]
+        groups[row, : size - 1] = np.repeat(datasets[dataset].groups_of(numbers), lengths)[1:]
+        if cut.mask_documents:
+            targets[row, of[1:] != of[:-1]] = IGNORED
+        if cut.reset_positions:
+            positions[row] -= np.repeat(np.cumsum(pieces) - pieces, pieces)[:-1]
+    return Batch(tokens, targets, documents, positions, groups)
 
 
 class Corpus:
