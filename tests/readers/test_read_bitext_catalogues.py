@@ -38,6 +38,26 @@ def test_po_round_trip(tmp_path_factory, rows):
     assert out.rejects == []
 
 
+@pytest.mark.parametrize(
+    ("encoding", "escaped", "text"),
+    [
+        ("UTF-8", r"\303\251t\xc3\xa9 \101", "été A"),
+        ("ISO-8859-15", r"\244 é\n", "€ é\n"),
+        ("EUC-JP", r"\xc6\xfc\313\334", "日本"),
+    ],
+)
+def test_numbers_in_a_po_are_bytes_as_for_gettext(write, encoding, escaped, text):
+    out = read_units(write(po(f'msgid "a"\nmsgstr "{escaped}"', encoding=encoding)), "po")
+    assert out.texts == [("a", text)]
+
+
+def test_a_po_that_escapes_half_a_character(write):
+    content = po('msgid "a"\nmsgstr "\\303"', 'msgid "b"\nmsgstr "B"')
+    out = read_units(write(content), "po")
+    assert out.texts == [("b", "B")]
+    assert out.reasons == ["invalid_encoding"]
+
+
 def test_po_entries(write):
     content = po(
         'msgctxt "menu"\nmsgid "Open"\nmsgstr "Ouvrir"',

@@ -17,7 +17,8 @@ from glotmill.transforms.readers.records import ReadBatch, Reject, excerpt
 
 _KEYWORD = re.compile(r'(msgctxt|msgid_plural|msgid|msgstr(?:\[(\d{1,2})\])?)\s*(".*)$', re.DOTALL)
 _STRING = re.compile(r'"([^"\\]*(?:\\.[^"\\]*)*)"\s*$', re.DOTALL)
-_ESCAPE = re.compile(r"\\(?:([0-7]{1,3})|x([0-9A-Fa-f]{1,2})|(.))", re.DOTALL)
+_BYTE = re.compile(r"\\(?:([0-7]{1,3})|x([0-9A-Fa-f]{1,2}))")
+_ESCAPE = re.compile(r"((?:\\(?:[0-7]{1,3}|x[0-9A-Fa-f]{1,2}))+)|\\(.)", re.DOTALL)
 _ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "a": "\a", "b": "\b", "f": "\f", "v": "\v"}
 _CHARSET = re.compile(r"charset=([A-Za-z0-9._-]+)", re.IGNORECASE)
 _LANGUAGE = re.compile(r"^Language:[ \t]*([^\s]+)", re.MULTILINE | re.IGNORECASE)
@@ -144,10 +145,10 @@ def _take_line(entry: _Entry, line: bytes, catalogue: _Catalogue, options: Bitex
             entry.flags |= {flag.strip() for flag in text[2:].split(",")}
         return
     if text:
-        _take_text(entry, text)
+        _take_text(entry, text, catalogue.encoding)
 
 
-def _take_text(entry: _Entry, text: str) -> None:
+def _take_text(entry: _Entry, text: str, encoding: str) -> None:
     keyword = _KEYWORD.match(text)
     name, quoted = (keyword.group(1), keyword.group(3)) if keyword else (entry.last, text)
     string = _STRING.match(quoted)
@@ -159,15 +160,30 @@ def _take_text(entry: _Entry, text: str) -> None:
         return
     entry.last = name
     value = string.group(1)
-    value = _ESCAPE.sub(_unescaped, value) if "\\" in value else value
+    try:
+        value = _unescaped(value, encoding) if "\\" in value else value
+    except UnicodeError as error:
+        entry.problem = ("invalid_encoding", f"the bytes that {text[:80]!r} escapes: {error}")
+        return
     entry.texts[name] = entry.texts.get(name, "") + value
 
 
-def _unescaped(match: re.Match[str]) -> str:
-    octal, hexadecimal, character = match.groups()
-    if octal or hexadecimal:
-        return chr(int(octal, 8) if octal else int(hexadecimal, 16))
-    return _ESCAPED.get(character, character)
+def _unescaped(value: str, encoding: str) -> str:
+    r"""Resolve escapes; numbers are bytes in the catalogue's encoding, as gettext has it.
+
+    >>> _unescaped(r"\303\251t\xc3\xa9\n", "utf-8")
+    'été\n'
+    """
+
+    def resolve(escape: re.Match[str]) -> str:
+        numbers, character = escape.groups()
+        if numbers is None:
+            return _ESCAPED.get(character, character)
+        found = _BYTE.findall(numbers)
+        codes = [int(octal, 8) & 0xFF if octal else int(digits, 16) for octal, digits in found]
+        return bytes(codes).decode(encoding)
+
+    return _ESCAPE.sub(resolve, value)
 
 
 def _add(batch: UnitBatch, entry: _Entry, catalogue: _Catalogue, options: BitextOptions) -> None:
