@@ -34,13 +34,13 @@ from glotmill.transforms.readers import probe, split_file
 from glotmill.transforms.readers.errors import MissingColumn, ProbeError, WrongColumnType
 
 #: Raised by one whenever ingest gives other output for the same recipe and input.
-INGEST_VERSION = 5
+INGEST_VERSION = 6
 
 #: The same for parallel text.
-PAIRS_VERSION = 2
+PAIRS_VERSION = 3
 
 #: The same where text of evaluation sets is looked for.
-DECONTAMINATE_VERSION = 1
+DECONTAMINATE_VERSION = 2
 
 # How much larger text is than its gzip or zstd file: 3.5 to 5 for text of many scripts.
 _EXPANSION = 4

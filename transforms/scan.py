@@ -36,12 +36,18 @@ NUM_SCRIPTS = len(SCRIPT_CODES)
 MID_LETTER = 1 << 16
 """Apostrophes, middle dot, Hebrew geresh and gershayim: part of a word between two letters."""
 JOINER = 1 << 17
-"""Zero-width joiner and non-joiner."""
+"""What nobody sees and UAX #29 passes over inside a word (Format, ZWJ), and U+200C: joiners, soft
+hyphens, directional marks, the Mongolian vowel separator. U+200B is not: it parts words."""
 NEWLINE = 1 << 18
 """Line feed."""
 _OWN_FLAGS = {
     MID_LETTER: (0x27, 0x2019, 0xB7, 0x5F3, 0x5F4),
-    JOINER: (0x200C, 0x200D),
+    JOINER: (
+        *(0xAD, 0x61C, 0x180E, 0xFEFF, 0xE0001),
+        *(*range(0x200C, 0x2010), *range(0x202A, 0x202F)),
+        *(*range(0x2060, 0x2065), *range(0x2066, 0x2070), *range(0xFFF9, 0xFFFC)),
+        *(*range(0x13430, 0x13440), *range(0x1BCA0, 0x1BCA4), *range(0x1D173, 0x1D17B)),
+    ),
     NEWLINE: (0x0A,),
 }
 _SCRIPT_SHIFT = 24

@@ -36,6 +36,7 @@ _SPREAD = np.uint64(0x9E3779B97F4A7C15)
 _BASE = 0xBF58476D1CE4E5B9
 _PLACES = 1 << 12
 _TATWEEL = 0x640
+_TURKIC_I = (0x130, 0x131)  # of İ and ı the case depends on the language
 
 
 def next_of(values: Bools, starts: Ints) -> Bools:
@@ -153,6 +154,14 @@ def sentence_ends(scan: Scan, inside: Bools) -> Bools:
 
 
 @functools.cache
+def _folded() -> npt.NDArray[np.uint32]:
+    """Code points without case; with a dot or not, an i is an i."""
+    table = folded_case().copy()
+    table[list(_TURKIC_I)] = ord("i")
+    return table
+
+
+@functools.cache
 def _weights() -> Hashes:
     powers = np.full(_PLACES, _BASE, np.uint64)
     powers[0] = 1
@@ -163,7 +172,7 @@ def word_hashes(scan: Scan, inside: Bools, starts: Ints) -> Hashes:
     """A 64-bit hash of each word.
 
     Neither case nor what stands between words enters it, nor what is written in several ways
-    inside them: apostrophes, joiners, the Arabic tatweel.
+    inside them: apostrophes, what is not seen (`JOINER`), the Arabic tatweel.
 
     Args:
         scan: the scanned batch.
@@ -181,7 +190,7 @@ def word_hashes(scan: Scan, inside: Bools, starts: Ints) -> Hashes:
     firsts = np.cumsum(hashed)[starts] - 1
     codepoints = scan.codepoints[hashed]
     place = np.arange(len(codepoints)) - np.repeat(firsts, np.diff(firsts, append=len(codepoints)))
-    terms = folded_case()[codepoints].astype(np.uint64) * _SPREAD
+    terms = _folded()[codepoints].astype(np.uint64) * _SPREAD
     terms ^= terms >> np.uint64(29)
     terms *= _weights()[place & (_PLACES - 1)]
     sums = np.add.reduceat(terms, firsts)

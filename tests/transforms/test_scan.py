@@ -43,7 +43,7 @@ CLASSES = {
     DIGIT: r"\p{Nd}",
     WHITESPACE: r"\p{White_Space}",
     MID_LETTER: "['’·׳״]",
-    JOINER: "[\u200c\u200d]",
+    JOINER: r"[\u200c\p{WB=ZWJ}\p{WB=Format}]",
     NEWLINE: "\n",
     LETTER | DIGIT: r"[\p{L}\p{Nd}]",
 }

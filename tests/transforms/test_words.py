@@ -28,14 +28,16 @@ PIECES = st.one_of(
         ["བོད་ཡིག", "မြန်", "한국어", "हिन्दी", "क्\u200dष", "می\u200cروم", "ש״ס", "አማ፡ርኛ"]
     ),
     st.sampled_from([" ", "  ", "\n", ".", "!?", "...", "。", "።", "॥", "؟", ",", "-"]),
-    st.text(st.sampled_from("aé漢กก่2'’.\u0301\u200d カ \n。"), max_size=6),
+    st.sampled_from(["Zu\u00adsam\u00admen", "ᠬᠠᠨ\u180eᠠ", "שלום\u200f", "\u200eab", "ขอ\u200bให้"]),
+    st.text(st.sampled_from("aé漢กก่2'’.\u0301\u200d\u00ad\u200b カ \n。"), max_size=6),
 )  # fmt: skip
 TEXTS = st.lists(PIECES, max_size=8).map("".join)
 UNSPACED = regex.compile(
     r"[\p{Han}\p{Hiragana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\p{Tibetan}\p{Bopomofo}]"
 )
 LETTER, BEARER = regex.compile(r"\p{L}"), regex.compile(r"[\p{L}\p{Nd}]")
-ATTACHED, TERMINAL = regex.compile(r"[\p{M}\u200c\u200d]"), regex.compile(r"\p{STerm}")
+UNSEEN = r"\u200c\p{WB=ZWJ}\p{WB=Format}"
+ATTACHED, TERMINAL = regex.compile(rf"[\p{{M}}{UNSEEN}]"), regex.compile(r"\p{STerm}")
 
 
 def spaced_letter(char):
@@ -130,6 +132,10 @@ def test_whitespace_words_are_those_of_split(texts):
         ("ক্ষমা করুন", 2),
         ("மிழ் தமிழ்", 2),
         ("می\u200cروم خانه", 2),
+        ("Zu\u00adsam\u00admen\u00adar\u00adbeit", 1),
+        ("\u200eabc\u200f \u2068def\u2069", 2),
+        ("ᠬᠠᠨ\u180eᠠ", 1),
+        ("ab\u200bcd", 2),
         ("مُحَمَّدٌ رَسُولُ", 2),
         ("תש״ח צ׳ופצ׳יק", 2),
         ("모든 인간은 태어날 때부터", 4),
@@ -185,7 +191,7 @@ def hashes(texts):
     return word_hashes(found, within, np.flatnonzero(word_starts(found, within)))
 
 
-WRITTEN_IN_SEVERAL_WAYS = regex.compile("['’·׳״\u200c\u200d]")
+WRITTEN_IN_SEVERAL_WAYS = regex.compile(rf"['’·׳״{UNSEEN}]")
 
 
 @settings(deadline=None)
@@ -206,6 +212,8 @@ def test_words_have_one_hash_if_and_only_if_they_are_equal(texts):
     [
         ("l'eau", "l’eau"), ("L'EAU", "leau"), ("ש״ס", "שס"), ("می\u200cروم", "میروم"),
         ("كتـــاب", "كتاب"), ("ÉTÉ", "été"), ("ΛΌΓΟΣ", "λόγος"),
+        ("Zu\u00adsam\u00admen", "zusammen"), ("ᠬᠠᠨ\u180eᠠ", "ᠬᠠᠨᠠ"), ("\u200fשלום\u200f", "שלום"),
+        ("İSTANBUL", "istanbul"), ("DIYARBAKIR", "dıyarbakır"),
     ],
 )  # fmt: skip
 def test_words_that_are_written_in_several_ways(one, other):
