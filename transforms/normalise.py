@@ -37,6 +37,10 @@ _FTFY = ftfy.TextFixerConfig(
     normalization=None,
 )
 
+# A lone Â or Ã, which ftfy takes for what is left of a blank or an à. It is a word too: Sicilian
+# Â, "at the".
+_ALONE_RE = re.compile(r"(?m)(?:^|(?<=\s))[ÂÃ](?= )")
+
 # C0 and C1 controls but tab, line feed and the line ends handled before; byte order marks;
 # interlinear annotation; noncharacters. Joiners (U+200C, U+200D), U+200B and bidi marks stay.
 _CONTROL = "\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ufeff\ufff9-\ufffb\ufffe\uffff"
@@ -101,12 +105,18 @@ _SPACING_GATE = (
 
 
 def fix_encoding(text: str) -> str:
-    """Repairs mojibake and entities line by line.
+    """Repairs mojibake and entities line by line; a lone Â or Ã only where there is other mojibake.
 
     >>> fix_encoding("Ã‰galitÃ© &amp; fraternitÃ©")
     'Égalité & fraternité'
+    >>> fix_encoding("Iu vaju Â casa"), fix_encoding("marchÃ© Ã  Paris")
+    ('Iu vaju Â casa', 'marché à Paris')
     """
-    return ftfy.fix_text(text, _FTFY)
+    options = _FTFY
+    if _ALONE_RE.search(text):
+        others = _ALONE_RE.sub("", text)
+        options = options._replace(fix_encoding=ftfy.fix_encoding(others, options) != others)
+    return ftfy.fix_text(text, options)
 
 
 def fix_whitespace(text: str) -> str:

@@ -104,6 +104,21 @@ def test_neither_the_cut_of_batches_nor_offsets_of_slices_matter(texts, data):
     )
 
 
+@pytest.mark.parametrize(
+    ("text", "repaired"),
+    [
+        ("Â fini di lu misi", "Â fini di lu misi"),
+        ("Iu vaju Â casa &amp; tornu", "Iu vaju Â casa & tornu"),
+        ("Ã melendé\nÃ melendé", "Ã melendé\nÃ melendé"),
+        ("Ã\u00a0 la carte", "à la carte"),
+        ("au marchÃ© Ã  Paris\nÃ la carte", "au marché à Paris\nà la carte"),
+        ("voilÃ  le chat", "voilà le chat"),
+    ],
+)
+def test_a_lone_letter_is_a_word_unless_the_text_is_garbled(text, repaired):
+    assert normalised([text], recipe.Normalise())[0][0] == repaired
+
+
 @settings(deadline=None)
 @given(TEXTS)
 def test_repairs_of_white_space_controls_and_composition_are_done_in_one_go(text):
