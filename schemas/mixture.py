@@ -18,7 +18,7 @@ from glotmill.schemas.values import MANY_LANGUAGES, Category, Share, by_label, l
 _CATEGORIES = get_args(Category)
 _PAIR = re.compile(r"[a-z]{3}_[A-Z][a-z]{3}(-[a-z]{3}_[A-Z][a-z]{3})+")
 
-Weight = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
+Weight = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 Amount = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 Epochs = Annotated[float, Field(gt=0.0, le=MAX_RATE)]
 Cap = Annotated[float, Field(gt=0.0, le=1.0)]

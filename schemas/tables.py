@@ -284,8 +284,10 @@ RATES = pa.schema(
         pa.field("domain", pa.string(), nullable=False),
         pa.field("available", pa.int64(), nullable=False),
         pa.field("target", pa.float64(), nullable=False),
-        # No document is drawn more often; null where there is no such cap.
+        # The target is no more of what is available; null where there is no such cap.
         pa.field("max_epochs", pa.float64()),
+        # Largest share of its label; null where there is no such cap.
+        pa.field("max_share", pa.float64()),
         # Of the draw; the plan gives target over available and mean weight.
         pa.field("rate", pa.float64(), nullable=False),
         # What is drawn at that rate; null until documents were looked at.

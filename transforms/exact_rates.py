@@ -1,7 +1,7 @@
 """Exact rates: the rate of each group at which what is drawn comes closest to its target.
 
 A document with draw u in [0, 1) and weight w has *events* e = (j + u) / w for j = 0, 1, 2, ... It
-is drawn once for each event below the rate, as long as j + u is below the most epochs allowed. The
+is drawn once for each event below the rate, up to the most epochs allowed, rounded up. The
 amount drawn thus grows with the rate by one document at a time, and the exact rate is one of the
 two between which the target lies: the nearer one, but for the first document of a group, which is
 drawn however little of the group is wanted. A document that is drawn at one rate is drawn at every
@@ -36,7 +36,8 @@ class Target:
 
     Attributes:
         amount: to be drawn, in the unit of the plan.
-        max_epochs: most copies of a document; a fraction allows one more to that share of them.
+        max_epochs: most copies of a document, rounded up; a fraction bounds `amount`, which can
+            then be met whatever the draws are.
     """
 
     amount: float
@@ -90,7 +91,7 @@ def num_copies(draws: Floats, weights: Floats, rate: float, max_epochs: float = 
         draws: in [0, 1).
         weights: of the documents, 0 or more.
         rate: of their group.
-        max_epochs: most copies of a document.
+        max_epochs: most copies of a document, rounded up.
     """
     copies = np.maximum(np.ceil(rate * weights - draws), 0)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -98,7 +99,7 @@ def num_copies(draws: Floats, weights: Floats, rate: float, max_epochs: float = 
         copies -= (copies > 0) & ((copies - 1 + draws) / weights >= rate)
         copies += (weights > 0) & ((copies + draws) / weights < rate)
     if np.isfinite(max_epochs):
-        copies = np.minimum(copies, np.maximum(np.ceil(max_epochs - draws), 0))
+        copies = np.minimum(copies, np.ceil(max_epochs))
     return np.asarray(copies, np.int64)
 
 

@@ -7,7 +7,7 @@ them, the units' readers take from a file too: nothing large is pickled into a g
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import pairwise
 from typing import Any
 
@@ -66,6 +66,8 @@ _BRACKETS = pa.schema(
 _FOLDER = "rates"
 # Rates of domains differ by less where only rounding sets them apart.
 _TOLERANCE = 1e-9
+# Part of its cap from which on a domain is near it.
+_NEAR_CAP = 0.5
 
 
 def _folder(root: str) -> str:
@@ -82,23 +84,37 @@ def read_look(root: str, name: str) -> Iterator[pa.Table]:
         yield read_table(file.path)
 
 
-def labels_of_one_rate(rates: pa.Table) -> set[Group]:
-    """Categories and labels whose domains are all drawn at one rate: no cap sets one apart.
+def domains_of_one_rate(rates: pa.Table) -> set[DrawGroup]:
+    """Groups that are drawn at one rate with others of their label.
 
     Together they meet their target to within a document; each for itself, a label of many domains
-    would miss it by a document for each.
+    would miss it by a document for each. A domain that comes near its cap stands alone: among
+    others chance would lift it above.
 
     Args:
         rates: in the schema RATES, as planned.
     """
-    found: dict[Group, list[float]] = {}
-    for row in rates.select(["category", "label", "rate"]).to_pylist():
-        found.setdefault((row["category"], row["label"]), []).append(row["rate"])
-    return {
-        group
-        for group, each in found.items()
-        if len(each) > 1 and max(each) - min(each) <= _TOLERANCE * max(each)
-    }
+    by_label: dict[Group, list[dict[str, Any]]] = {}
+    for row in rates.to_pylist():
+        by_label.setdefault((row["category"], row["label"]), []).append(row)
+    found = set()
+    for label, rows in by_label.items():
+        total = sum(row["target"] for row in rows)
+        free = [row for row in rows if not _is_near_cap(row, total)]
+        each = [row["rate"] for row in free]
+        if len(free) > 1 and max(each) - min(each) <= _TOLERANCE * max(each):
+            found |= {(*label, row["domain"]) for row in free}
+    return found
+
+
+def _is_near_cap(row: Mapping[str, Any], total: float) -> bool:
+    cap = row["max_share"]
+    return cap is not None and row["target"] > _NEAR_CAP * cap * total
+
+
+def _group_of(group: DrawGroup, shared: Collection[DrawGroup]) -> DrawGroup:
+    """The group that a rate is fitted for."""
+    return (*group[:2], EVERY_DOMAIN) if group in shared else group
 
 
 def most_epochs(row: Mapping[str, Any]) -> float:
@@ -108,12 +124,11 @@ def most_epochs(row: Mapping[str, Any]) -> float:
 
 def targets_of(rates: pa.Table) -> dict[DrawGroup, Target]:
     """What is wanted of each group; domains of one rate are one, by the name EVERY_DOMAIN."""
-    shared = labels_of_one_rate(rates)
+    shared = domains_of_one_rate(rates)
     amounts: dict[DrawGroup, float] = {}
     epochs: dict[DrawGroup, float] = {}
     for row in rates.to_pylist():
-        label = (row["category"], row["label"])
-        group = (*label, EVERY_DOMAIN if label in shared else row["domain"])
+        group = _group_of((row["category"], row["label"], row["domain"]), shared)
         amounts[group] = amounts.get(group, 0.0) + row["target"]
         epochs[group] = most_epochs(row)
     return {group: Target(amount, epochs[group]) for group, amount in amounts.items()}
@@ -131,14 +146,13 @@ class _Look:
         """Reads the index of the units, the plan, and the weights of the rehydration if any."""
         self._index = UnitIndex(self._root)
         self._weights = read_weights(self._root)
-        self._shared = labels_of_one_rate(read_table(f"{self._root}/{RATES_PATH}"))
+        self._shared = domains_of_one_rate(read_table(f"{self._root}/{RATES_PATH}"))
 
     def _documents(self, ordinal: int) -> Iterator[tuple[DrawGroup, Documents]]:
         unit = self._index.units[ordinal]
         found = documents_of(self._root, unit, self._column, self._weights)
-        for (category, label, domain), documents in found.items():
-            shared = (category, label) in self._shared
-            yield (category, label, EVERY_DOMAIN if shared else domain), documents
+        for group, documents in found.items():
+            yield _group_of(group, self._shared), documents
 
     def _write(self, name: str, ordinal: int, tables: list[pa.Table]) -> str:
         path = f"{_FOLDER}/{name}-{self._index.units[ordinal].key}.parquet"

@@ -221,8 +221,8 @@ def _rates_table(labels: list[LabelBounds], amounts: Mapping[str, float]) -> pa.
 
 def _domain_rows(label: LabelBounds, count: float) -> Iterator[dict[str, Any]]:
     targets = fill_under_caps(count, label.amounts, label.most_of_domains, label.caps)
-    columns = (label.domains, label.amounts.tolist(), targets.tolist())
-    for domain, there, target in zip(*columns, strict=True):
+    columns = (label.domains, label.amounts.tolist(), targets.tolist(), label.caps.tolist())
+    for domain, there, target, cap in zip(*columns, strict=True):
         yield {
             "category": label.category,
             "label": label.label,
@@ -230,6 +230,7 @@ def _domain_rows(label: LabelBounds, count: float) -> Iterator[dict[str, Any]]:
             "available": int(there),
             "target": target,
             "max_epochs": label.max_epochs,
+            "max_share": cap if cap < 1 else None,
             "rate": _rate(label, target, there),
         }
 

@@ -50,7 +50,7 @@ from glotmill.transforms.tables import read_table, write_table
 from glotmill.transforms.token_shards import JoinDatasets, runs_of
 
 #: Raised by one whenever the stage gives other output for the same recipe and input.
-VERSION = 6
+VERSION = 7
 # What one worker reads, draws and writes in the time another takes to start.
 _TEXT_BYTES_PER_WORKER = 256 * 2**20
 # Documents at whose draws one worker looks in that time.
@@ -126,7 +126,7 @@ class MixStage:
             mean_weights_of(job.root, recipe.mix),
             read_splitter(job.root).thresholds,
         )
-        refuse_infeasible(plan, recipe.mix)
+        refuse_infeasible(plan, recipe.mix, job.position)
         refuse_many_datasets(recipe, plan.plan)
         rates = _exact_rates(job, plan.rates)
         write_table(job.root, RATES_PATH, rates)

@@ -20,9 +20,9 @@ def load(tmp_path):
 
 
 def test_tables_are_sorted_and_labels_resolved(load):
-    recipe = load("mix: {rehydrate: {table: {3: 2, 1: 0}, labels: {swh_Latn: {9: 1, 2: 0.5}}}}\n")
+    recipe = load("mix: {rehydrate: {table: {3: 2, 1: 0.1}, labels: {swh_Latn: {9: 1, 2: 0.5}}}}\n")
     assert recipe.mix.rehydrate == WeightTable(
-        table={1: 0, 3: 2}, labels={"swh_Latn": {2: 0.5, 9: 1}}
+        table={1: 0.1, 3: 2}, labels={"swh_Latn": {2: 0.5, 9: 1}}
     )
     assert list(recipe.mix.rehydrate.table) == [1, 3]
     assert not recipe.counts_shadows
@@ -47,7 +47,8 @@ def test_the_method_has_the_published_defaults(load):
         ("{table: 3}", "'mix.rehydrate.table' wants a map of keys, not 3"),
         ("{table: {x: 1}}", "'mix.rehydrate.table.x' wants a whole number, not 'x'"),
         ("{table: {1: 1, 0: 2}}", "a cluster has 1 document or more, not 0"),
-        ("{table: {1: -1}}", "'mix.rehydrate.table.1' wants at least 0, not -1"),
+        ("{table: {1: -1}}", "'mix.rehydrate.table.1' wants more than 0, not -1"),
+        ("{table: {1: 0}}", "'mix.rehydrate.table.1' wants more than 0, not 0"),
         ("{table: {1: .inf}}", "'mix.rehydrate.table.1' wants a finite number, not inf"),
         ("{table: {1: often}}", "'mix.rehydrate.table.1' wants a number, not 'often'"),
         ("{table: {}, labels: {swa_Latn: {-2: 3}}}", "a cluster has 1 document or more, not -2"),

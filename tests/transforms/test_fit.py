@@ -20,8 +20,8 @@ from glotmill.transforms.fit import (
     WriteEvents,
     WriteHistograms,
     documents_of,
+    domains_of_one_rate,
     histograms,
-    labels_of_one_rate,
     read_brackets,
     read_look,
     settled_rates,
@@ -227,6 +227,34 @@ def test_documents_of_a_unit_by_group(tmp_path):
     assert first.amounts.tolist() == [3, 9]
 
 
+def test_a_domain_at_its_cap_is_not_lifted_above_it_by_chance(make_corpus):
+    units = [[("eng", f"word{unit}x{n} " * 20) for n in range(300)] for unit in range(2)]
+    corpus = make_corpus(
+        units, [{"domain": "news"}, {"domain": "religious"}],
+        mix={
+            "tiers": "uniform", "strategy": "unimax", "budget": 4_000.0,
+            "domain_caps": {"religious": 0.5}, "validation": {"share": 0.0},
+        },
+    )  # fmt: skip
+    corpus.mix()
+    rates = read_table(f"{corpus.root}/{RATES_PATH}").to_pylist()
+    assert [(row["domain"], row["max_share"], row["target"]) for row in rates] == [
+        ("news", None, 2_000.0),
+        ("religious", 0.5, 2_000.0),
+    ]
+    assert all(abs(row["realised"] - 2_000) <= 20 for row in rates), rates
+
+
+def test_domains_far_from_their_caps_share_a_rate():
+    rows = [
+        {"category": "book", "label": "a", "domain": domain, "available": 100, "target": target,
+         "max_epochs": None, "max_share": cap, "rate": target / 100}
+        for domain, target, cap in (("", 50.0, None), ("b", 50.0, 0.9), ("c", 50.0, 0.5))
+    ]  # fmt: skip
+    shared = domains_of_one_rate(pa.Table.from_pylist(rows, schema=RATES))
+    assert shared == {("book", "a", ""), ("book", "a", "b")}
+
+
 def random_corpus(make_corpus, seed, tokenizer):
     """Documents of three labels, two domains and two categories, some of them several times."""
     random = np.random.RandomState(seed)
@@ -271,13 +299,13 @@ def assert_realised(corpus):
             largest[group[:2]] = max(largest[group[:2]], row["num_tokens"])
             assert row["copy"] < 5
     rates = read_table(f"{corpus.root}/{RATES_PATH}").to_pylist()
-    shared = labels_of_one_rate(read_table(f"{corpus.root}/{RATES_PATH}"))
+    shared = domains_of_one_rate(read_table(f"{corpus.root}/{RATES_PATH}"))
     by_label = defaultdict(int)
     for row in rates:
         group = (row["category"], row["label"], row["domain"])
         assert row["realised"] == sums.pop(group, 0), group
         by_label[group[:2]] += row["realised"]
-        if group[:2] not in shared:  # domains of one rate meet their target together
+        if group not in shared:  # domains of one rate meet their target together
             assert abs(row["realised"] - row["target"]) <= largest[group[:2]], row
     assert not sums
     plan = read_table(f"{corpus.root}/{PLAN_PATH}").to_pylist()
