@@ -10,26 +10,52 @@ import torch
 from torch import Tensor, nn
 
 from glotmill.trainer.config import ConfigError, Shape, TrainConfig
-from glotmill.trainer.model import Llama, LlamaConfig, Mask
+from glotmill.trainer.model import Llama, LlamaConfig
 from glotmill.trainer.weights import config_json, init_weights, load_weights
 from glotmill.trainer.world import World, spread
 
+# Kinds of layers of `transformers`.
+_FULL, _SLIDING = "full_attention", "sliding_attention"
+# Tokens by which a model of `transformers` is tried.
+_TRIED = 256
 # Rows of a new model's embedding come in multiples of this, for the matrix units of a GPU.
 _ROWS = 64
 
 
 class Transformers(nn.Module):
-    """Any causal language model of `transformers`, called as ours is."""
+    """Any causal language model of `transformers`, called as ours is.
 
-    def __init__(self, inner: Any) -> None:
+    It is given masks always: without one, `transformers` takes positions that are reset for
+    documents, and hides them from each other.
+    """
+
+    def __init__(self, inner: Any, dtype: torch.dtype) -> None:
         super().__init__()
         self.inner = inner
         self.config = inner.config
+        text = inner.config.get_text_config()
+        self._dtype, self._window = dtype, getattr(text, "sliding_window", None)
+        self._kinds = set(getattr(text, "layer_types", None) or ())
+        if others := self._kinds - {_FULL, _SLIDING}:
+            raise ConfigError(f"layers of {', '.join(sorted(others))} are not trained here")
 
-    def forward(self, tokens: Tensor, positions: Tensor, mask: Mask = None) -> Tensor:
+    def forward(self, tokens: Tensor, positions: Tensor, mask: Tensor | None = None) -> Tensor:
         """Logits of the token after each, [batch, length, vocab_size]."""
-        options = {"position_ids": positions, "attention_mask": mask, "use_cache": False}
-        return self.inner(input_ids=tokens, **options).logits
+        options = {"position_ids": positions, "attention_mask": self._masks(tokens, mask)}
+        return self.inner(input_ids=tokens, use_cache=False, **options).logits
+
+    def _masks(self, tokens: Tensor, mask: Tensor | None) -> Any:
+        """What is added to scores: one mask, or one for each kind of layers."""
+        places = torch.arange(tokens.shape[1], device=tokens.device)
+        distance = places[:, None] - places[None, :]
+        seen = (distance >= 0).expand(len(tokens), 1, -1, -1) if mask is None else mask
+        near = seen if self._window is None else seen & (distance < self._window)
+        masks = {_FULL: self._added(seen), _SLIDING: self._added(near)}
+        return masks if _SLIDING in self._kinds else masks[_FULL if self._kinds else _SLIDING]
+
+    def _added(self, seen: Tensor) -> Tensor:
+        hidden = torch.zeros(seen.shape, dtype=self._dtype, device=seen.device)
+        return hidden.masked_fill_(~seen, torch.finfo(self._dtype).min)
 
 
 def build(
@@ -77,28 +103,48 @@ def _build_transformers(
         raise ConfigError(message) from None
     name = config.model.transformers
     try:
-        inner = AutoModelForCausalLM.from_pretrained(name, dtype=torch.float32)
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"model.transformers: {name} cannot be loaded: {error}") from None
+        inner, found = AutoModelForCausalLM.from_pretrained(
+            name, dtype=torch.float32, output_loading_info=True
+        )
+        if missing := sorted(found["missing_keys"]):
+            raise ConfigError(f"there is no tensor {missing[0]} ({len(missing)} are missing)")
+        _try(Transformers(inner.eval(), torch.float32), config.sequence_length)
+    except Exception as error:  # models of others fail in ways of their own
+        raise ConfigError(f"model.transformers: {name} cannot be trained: {error}") from None
     _check_vocabulary(inner.config.vocab_size, vocab_size)
     if config.activation_checkpointing:
         options = {"use_reentrant": False}
         inner.gradient_checkpointing_enable(gradient_checkpointing_kwargs=options)
-    model = Transformers(inner.to(world.device))
+    model = Transformers(inner.to(world.device), dtype)
     spread(model, world, dtype, config.compile)
     return model, inner.config.to_dict()
+
+
+def _try(model: Transformers, sequence_length: int) -> None:
+    """Refuse a model that hides other tokens than our masks do, or has no such position."""
+    tokens = torch.arange(min(_TRIED, sequence_length)).remainder(model.config.vocab_size)[None]
+    positions = torch.arange(tokens.shape[1])[None]
+    with torch.no_grad():
+        own = model.inner(input_ids=tokens, use_cache=False).logits
+        difference = (model(tokens, positions) - own).abs().mean()
+        model(tokens[:, :1], torch.tensor([[sequence_length - 1]]))
+    if not difference <= 0.01 * own.std():
+        raise ConfigError("it attends to other tokens than those that masks show it")
 
 
 def read_json(path: Path) -> dict[str, Any]:
     """The content of a file of a model.
 
     Raises:
-        ConfigError: it is not there.
+        ConfigError: it is not there, or holds no object.
     """
     if not path.is_file():
         raise ConfigError(f"there is no {path}: a model is a folder with config.json and weights")
-    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return content
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return {**content}
+    except (ValueError, TypeError) as error:
+        raise ConfigError(f"{path} is damaged: {error}") from None
 
 
 def _shape_json(shape: Shape, vocab_size: int) -> dict[str, Any]:
