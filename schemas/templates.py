@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 from pydantic import ValidationError, ValidationInfo, field_validator, model_validator
@@ -102,13 +103,13 @@ class Template(Model):
     pair: str
     """One pair: `{src_text}` and `{tgt_text}`, `{src_lang}` (a label), `{src_name}` (English)."""
     separator: str = ""
-    """Stands between two pairs."""
+    """Stands between two pairs, or two texts in three or more languages."""
     header: str = ""
     """Stands before the first pair; may name the languages."""
     footer: str = ""
     """Stands after the last pair; may name the languages."""
     segment: str = "[{lang}]: {text}\n"
-    """One language of a text in three or more: `{lang}`, `{name}`, `{text}`."""
+    """One language of a text in three or more: `{lang}`, `{name}`, `{text}`. Segments adjoin."""
 
     @field_validator("pair", "separator", "header", "footer", "segment")
     @classmethod
@@ -133,20 +134,31 @@ class Template(Model):
     @classmethod
     def _its_text(cls, segment: str) -> str:
         _check_once(segment, "{text}")
+        # In a row segments adjoin: the separator stands between rows.
+        if not _texts_end(segment + segment):
+            raise ValueError(
+                "a text is followed by a placeholder; put at least one character between them, "
+                "such as a line feed (the separator stands between rows, not between segments)"
+            )
         return segment
 
     @model_validator(mode="after")
-    def _texts_end(self) -> Template:
-        for name, part in (("pair", self.pair), ("segment", self.segment)):
-            # What follows the last text is the separator and the beginning of the next.
-            round_ = tokens(part + self.separator + part)
-            for token, after in zip(round_, [*round_[1:], "."], strict=True):
-                if isinstance(token, Slot) and token.kind == "text" and isinstance(after, Slot):
-                    raise ValueError(
-                        f"in '{name}' a text is followed by a placeholder; put at least one "
-                        "character between them, such as a line feed, or a separator"
-                    )
+    def _texts_of_pairs_end(self) -> Template:
+        # What follows the last text is the separator and the beginning of the next pair.
+        if not _texts_end(self.pair + self.separator + self.pair):
+            raise ValueError(
+                "in 'pair' a text is followed by a placeholder; put at least one "
+                "character between them, such as a line feed, or a separator"
+            )
         return self
+
+
+def _texts_end(part: str) -> bool:
+    """Whether no text is followed by a placeholder."""
+    return not any(
+        isinstance(token, Slot) and token.kind == "text" and isinstance(after, Slot)
+        for token, after in pairwise(tokens(part))
+    )
 
 
 def _check_once(part: str, name: str) -> None:

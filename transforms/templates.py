@@ -60,7 +60,9 @@ class _Delimiter:
             if isinstance(token, Slot) and token.kind == "name":
                 break
             head += _LABEL if isinstance(token, Slot) else re.escape(token)
-        self._first = str(self.parts[0])[0]
+        if not self.parts or not isinstance(self.parts[0], str):
+            raise ValueError("no character of the template follows a text, so it has no end")
+        self._first = self.parts[0][0]
         first = re.escape(self._first)
         self._at = re.compile(f"(?={head})")
         self._runs = re.compile(rf"(?<!\\)(\\*)({first})|(?<!\\)(\\+)\Z")

@@ -104,6 +104,19 @@ def test_po_of_a_language_without_singular(write):
     assert read_units(write(po(entry)), "po").texts == [("many", "x")]
 
 
+def test_a_po_with_plural_forms_and_a_bare_translation(write):
+    content = po(
+        'msgid "one"\nmsgid_plural "many"\nmsgstr "x"',
+        '#, fuzzy\nmsgid "two"\nmsgid_plural "more"\nmsgstr ""',
+        'msgid "b"\nmsgstr "B"',
+    )
+    out = read_units(write(content), "po")
+    assert out.texts == [("b", "B")]
+    detail = "msgid_plural with a bare msgstr; its translations are msgstr[0], msgstr[1], ..."
+    assert [(each.reason, each.detail) for each in out.rejects] == [("invalid_po", detail)] * 2
+    assert [each.excerpt for each in out.rejects] == ["one", "two"]
+
+
 def test_po_encodings(write):
     out = read_units(write(po('msgid "where"\nmsgstr "où"', encoding="ISO-8859-1")), "po")
     assert out.texts == [("where", "où")]

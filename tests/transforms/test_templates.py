@@ -1,7 +1,7 @@
 """Templates: what is written, and that a parser gets back exactly what was put in."""
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given, reject, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -79,6 +79,37 @@ def test_every_template_brings_every_text_back(given_rows, header, literals):
     )
     document = render(template, LABELS, given_rows)
     assert parse(template, document, labels=LABELS).rows == tuple(given_rows)
+
+
+PARTS = st.lists(st.sampled_from(["\n", " ", "a", "[", "}}", "{lang}", "{name}a"]), max_size=3)
+
+
+@pytest.mark.parametrize("layout", ["pairs", "blocks"])
+@settings(max_examples=200)
+@given(rows(3), PARTS, PARTS, st.text("ab\n[ ", max_size=3))
+@example([("", "", "")], ["["], [], "")
+@example([("a\n", "\\\n", "\n")], ["{lang}"], ["\n", "{lang}"], "\n")
+def test_every_segment_that_passes_brings_every_text_back(
+    layout, given_rows, before, after, separator
+):
+    segment = "".join([*before, "{text}", *after])
+    try:
+        template = Template(pair="{src_text}\t{tgt_text}\n", separator=separator, segment=segment)
+    except ValidationError:
+        reject()
+    document = render(template, THREE, given_rows, layout=layout)
+    expected = Parsed(THREE, tuple(given_rows))
+    assert parse(template, document, labels=THREE, layout=layout) == expected
+
+
+@pytest.mark.parametrize("segment", ["[{lang}]: {text}", "{lang}: {text}\n", "{text}|{lang}"])
+def test_a_character_on_either_side_is_enough_for_a_segment(segment):
+    """It may be the first of the next segment, and a separator adds nothing."""
+    for separator in ("", "\n"):
+        template = Template(pair="{src_text}\t{tgt_text}\n", separator=separator, segment=segment)
+        given_rows = (("a", "b|", "c\n"), ("[swa_Latn]: ", "\\", ""))
+        document = render(template, THREE, given_rows)
+        assert parse(template, document, labels=THREE).rows == given_rows
 
 
 @pytest.mark.parametrize("name", sorted(ALL.keys() - {"marked"}))
@@ -166,6 +197,10 @@ def test_what_cannot_be_rendered():
         render(TEMPLATES["plain"], ["english", "deu_Latn"], [("a", "b")])
     with pytest.raises(ValueError, match="one row or more"):
         render(TEMPLATES["plain"], LABELS, [])
+    for segment in ("{text}", "{lang}: {text}"):
+        unchecked = TEMPLATES["interlinear"].model_copy(update={"segment": segment})
+        with pytest.raises(ValueError, match="no character of the template follows a text"):
+            render(unchecked, THREE, [("a", "b", "c")])
 
 
 @pytest.mark.slow
@@ -199,7 +234,10 @@ def test_long_texts_take_time_in_proportion(name, piece):
         ({"separator": "{src_lang}"}, "unknown placeholder '{src_lang}'; none can stand here"),
         ({"segment": "{lang}: "}, "wants {text} once, found it 0 times"),
         ({"segment": "{langs}: {text}\n"}, "did you mean 'lang'?"),
-        ({"segment": "{text}"}, "in 'segment' a text is followed by a placeholder"),
+        ({"segment": "{text}"}, "a text is followed by a placeholder"),
+        ({"segment": "{text}", "separator": "\n"}, "the separator stands between rows"),
+        ({"segment": "{lang}: {text}", "separator": "\n"}, "the separator stands between rows"),
+        ({"segment": "{text}{lang}\n"}, "a text is followed by a placeholder"),
     ],
 )  # fmt: skip
 def test_templates_that_are_refused(parts, message):

@@ -18,6 +18,9 @@ from glotmill.transforms.tokenizers.base import TokenizerError, has_control_shap
 #: One object of the file.
 Json = dict[str, Any]
 
+# Of models with byte fallback: `tokenizers` finds them by these names and no others.
+_BYTES = frozenset(f"<0x{byte:02X}>" for byte in range(256))
+
 
 @dataclass(frozen=True)
 class TokenizerJson:
@@ -26,7 +29,8 @@ class TokenizerJson:
     Attributes:
         spec: the file as it is, but for what would cut, pad, drop or add at random.
         control: names of its control tokens.
-        hidden: for control tokens that are pieces of the model too, a name that no text has.
+        hidden: for control tokens that are pieces of the model too, but not single bytes, a name
+            that no text has.
         matched: the added tokens that are found in text before all else.
         vocab: ids of the model's pieces, by name.
     """
@@ -72,7 +76,8 @@ def _parsed(spec: Json) -> TokenizerJson:
     control = frozenset(token["content"] for token in added if _is_control(token))
     matched = tuple(token["content"] for token in added if not _is_control(token))
     vocab = _vocab(spec["model"])
-    hidden = {name: _hidden(name) for name in control if name in vocab}
+    kept = _BYTES if spec["model"].get("byte_fallback") else frozenset()
+    hidden = {name: _hidden(name) for name in control if name in vocab and name not in kept}
     return TokenizerJson(spec, control, hidden, matched, vocab)
 
 
@@ -108,7 +113,8 @@ def without_control(parsed: TokenizerJson) -> Json:
     """The file in a form in which no text gives a control token.
 
     All are flagged special, for `encode_special_tokens`, and those that the model has as pieces
-    get a name that no text has there. Their ids stay.
+    get a name that no text has there. Their ids stay. Tokens for single bytes keep theirs, or
+    bytes would be unknown.
     """
     hidden = parsed.hidden
     added = [

@@ -1,12 +1,15 @@
 """Ids of a tokenizer.json, on tiktoken and not, against those of `tokenizers` itself."""
 
 import json
+from collections import Counter
 
 import numpy as np
 import pytest
 import tokenizers
 from hypothesis import given
 from hypothesis import strategies as st
+from tokenizers import models
+from tokenizers.trainers import BpeTrainer
 
 from glotmill.transforms.tokenizers.encodings import ENCODINGS
 from glotmill.transforms.tokenizers.load import load_tokenizer
@@ -119,6 +122,56 @@ def test_control_tokens_among_the_pieces_of_a_unigram_model_stay_text(unigram_js
     assert rows(tokenizer.encode(plain)) == library_ids(unigram_json, plain)
     assert tokenizer.decode([tokenizer.eos_id]) == "</s>"
     assert (tokenizer.backend, tokenizer.bos_id, tokenizer.pad_id) == ("tokenizers", 0, 3)
+
+
+BYTES = [f"<0x{byte:02X}>" for byte in range(256)]
+
+
+def _bpe_of_bytes(training_texts):
+    tokenizer = tokenizers.Tokenizer(models.BPE(unk_token="<unk>", byte_fallback=True))
+    names = ["<unk>", "</s>", *BYTES]
+    trainer = BpeTrainer(
+        vocab_size=600, limit_alphabet=100, special_tokens=names, show_progress=False
+    )
+    tokenizer.train_from_iterator(training_texts, trainer)
+    return tokenizer
+
+
+def _unigram_of_bytes(training_texts):
+    common = Counter("".join(training_texts)).most_common(100)
+    scored = [(name, 0.0) for name in ["<unk>", "</s>", *BYTES]]
+    scored += [(character, -5.0) for character, _ in common]
+    tokenizer = tokenizers.Tokenizer(models.Unigram(scored, unk_id=0, byte_fallback=True))
+    tokenizer.add_special_tokens(["<unk>", "</s>", *BYTES])
+    return tokenizer
+
+
+@pytest.mark.parametrize("make", [_bpe_of_bytes, _unigram_of_bytes])
+def test_bytes_that_are_flagged_special_are_bytes(make, training_texts, texts, rows, tmp_path):
+    flagged, bare = tmp_path / "flagged.json", tmp_path / "bare.json"
+    spec = json.loads(make(training_texts).to_str())
+    flagged.write_text(json.dumps(spec), encoding="utf-8")
+    spec["added_tokens"] = spec["added_tokens"][:2]
+    bare.write_text(json.dumps(spec), encoding="utf-8")
+
+    tokenizer, unflagged = load_tokenizer(str(flagged)), load_tokenizer(str(bare))
+    assert rows(tokenizer.encode(texts)) == rows(unflagged.encode(texts))
+    plain = [text for text in texts if "</s>" not in text]
+    ids = rows(tokenizer.encode(plain))
+    assert ids == library_ids(flagged, plain) == library_ids(bare, plain)
+    assert tokenizer.id_of("<unk>") not in set().union(*ids)
+    assert tokenizer.fallback[rows(tokenizer.encode(["\U00012000"]))[0]].tolist() == [True] * 4
+    assert tokenizer.eos_id not in rows(tokenizer.encode(["one </s> two"]))[0]
+
+
+def test_text_that_spells_a_byte_stays_text(training_texts, rows, tmp_path):
+    path = tmp_path / "tokenizer.json"
+    _bpe_of_bytes(training_texts).save(str(path))
+    tokenizer = load_tokenizer(str(path))
+    (ids,) = rows(tokenizer.encode(["<0x0A>"]))
+    assert tokenizer.id_of("<0x0A>") == 2 + 0x0A
+    assert 2 + 0x0A not in ids
+    assert len(ids) > 1
 
 
 def test_added_tokens_that_are_not_special(byte_level, texts, rows):

@@ -68,7 +68,8 @@ def read_po(stream: ByteStream, options: BitextOptions) -> Iterator[ReadBatch]:
 
     Rejects: ``untranslated``, ``fuzzy`` (unless `BitextOptions.keep_unreviewed`), ``obsolete``,
     ``invalid_po`` (a line that has no place in an entry, or an entry without ``msgid`` or
-    ``msgstr``), ``invalid_encoding``, ``record_too_long`` and those of `read_lines`.
+    ``msgstr``, or with ``msgid_plural`` and a bare ``msgstr`` only), ``invalid_encoding``,
+    ``record_too_long`` and those of `read_lines`.
     """
     batch = UnitBatch(options)
     catalogue = _Catalogue()
@@ -213,10 +214,13 @@ def _add(batch: UnitBatch, entry: _Entry, catalogue: _Catalogue, options: Bitext
 def _problem(entry: _Entry, options: BitextOptions) -> tuple[str, str] | None:
     if entry.is_obsolete:
         return "obsolete", "the message is no longer in use (#~)"
-    translations = [text for name, text in entry.texts.items() if name.startswith("msgstr")]
+    translations = {n: text for n, text in entry.texts.items() if n.startswith("msgstr")}
     if "msgid" not in entry.texts or not translations:
         return "invalid_po", f"an entry with {', '.join(entry.texts)} only"
-    if not any(translations):
+    if "msgid_plural" in entry.texts and translations.keys() == {"msgstr"}:
+        detail = "msgid_plural with a bare msgstr; its translations are msgstr[0], msgstr[1], ..."
+        return "invalid_po", detail
+    if not any(translations.values()):
         return "untranslated", "the translation is empty"
     if "fuzzy" in entry.flags and not options.keep_unreviewed:
         return "fuzzy", "the translation is marked fuzzy; keep_unreviewed reads it"
