@@ -181,7 +181,8 @@ def run(
             with LiveView(root, progress) if dashboard else nullcontext() as live:
                 if live is not None:
                     _tell(f"report so far: {live.address}")
-                manifests = execute(Job(lock, root, session.run, workers, progress))
+                job = Job(lock, root, session.run, workers, progress, loaded.position)
+                manifests = execute(job)
     print_summary(_out, lock.recipe, root, manifests)
     _out.print(f"next: glotmill report {root}")
 

@@ -50,7 +50,9 @@ def trace(root: str, asked: Asked, limit: int = 20) -> Trace:
         UserError: the run has no finished ingest, or not one thing is asked for, or it cannot be.
     """
     given = {f.name: value for f in fields(asked) if (value := getattr(asked, f.name)) is not None}
-    if len(given) != 1 or not all(given.values()):
+    if empty := [name for name, value in given.items() if not value]:
+        raise UserError(f"--{empty[0]} must not be empty")
+    if len(given) != 1:
         options = ", ".join(f"--{field.name}" for field in fields(Asked))
         raise UserError(f"trace wants one of {options}; given: {', '.join(given) or 'none'}")
     ((name, value),) = given.items()

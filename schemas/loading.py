@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,7 +14,14 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from glotmill.schemas.problems import Location, Position, Problem, nearest, problems_of
+from glotmill.schemas.problems import (
+    Location,
+    Position,
+    Problem,
+    in_order,
+    nearest,
+    problems_of,
+)
 from glotmill.schemas.recipe import Recipe, json_schema
 
 _A_MAP = "a recipe is a map of keys such as 'name:' and 'sources:'"
@@ -24,9 +31,9 @@ _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 class RecipeError(Exception):
     """A recipe that cannot be used; lists all that is wrong with it."""
 
-    def __init__(self, problems: list[Problem]) -> None:
-        super().__init__("\n".join(map(str, problems)))
-        self.problems = problems
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = in_order(problems)
+        super().__init__("\n".join(map(str, self.problems)))
 
 
 @dataclass
@@ -95,14 +102,18 @@ def validated(
     Raises:
         RecipeError: with all problems found.
     """
-    if document.problems:
-        raise RecipeError(document.problems)
     try:
-        return model.model_validate(document.data)
+        valid = model.model_validate(document.data)
     except ValidationError as error:
         positions, default = document.positions, Position(name)
-        problems = problems_of(error, document.data, positions, default, schema)
-        raise RecipeError(problems) from None
+        found = problems_of(error, document.data, positions, default, schema)
+        # What is told of a value already says why it is not as it should be.
+        told = {problem.position for problem in document.problems}
+        more = [problem for problem in found if problem.position not in told]
+        raise RecipeError([*document.problems, *more]) from None
+    if document.problems:
+        raise RecipeError(document.problems)
+    return valid
 
 
 def _load(name: str, read: Read, seen: tuple[str, ...]) -> Document:
@@ -110,6 +121,17 @@ def _load(name: str, read: Read, seen: tuple[str, ...]) -> Document:
     base_name = document.data.pop("extends", None)
     if base_name is None:
         return document
+    try:
+        base = _base(name, base_name, document, read, seen)
+    except RecipeError as error:
+        raise RecipeError([*error.problems, *document.problems]) from None
+    return _merged(base, document)
+
+
+def _base(
+    name: str, base_name: object, document: Document, read: Read, seen: tuple[str, ...]
+) -> Document:
+    """What a document extends."""
     position = document.positions.get(("extends",), Position(name))
     if not isinstance(base_name, str):
         raise RecipeError([Problem(position, "'extends' wants the path of a recipe")])
@@ -123,8 +145,7 @@ def _load(name: str, read: Read, seen: tuple[str, ...]) -> Document:
     seen = (*seen, _identity(name))
     if _identity(base_path) in seen:
         raise RecipeError([Problem(position, f"the recipe extends itself, through {base_path}")])
-    base = _load(base_path, read, seen)
-    return _merged(base, document)
+    return _load(base_path, read, seen)
 
 
 def _is_uri(path: str) -> bool:
@@ -227,7 +248,8 @@ def _string(text: str, name: str, location: Location, document: Document) -> str
         if variable not in os.environ:
             message = f"the environment variable {variable} is not set"
             document.problems.append(Problem(document.positions[location], message))
-        return os.environ.get(variable, "")
+        # Left as it stands where unset, so that values that differ still do in later checks.
+        return os.environ.get(variable, match[0])
 
     text = _VARIABLE.sub(value, text)
     return _from_folder(text, name) if _is_path(location) else text

@@ -103,11 +103,19 @@ def problems_of(
         schema: JSON Schema of the model, which knows the keys there are.
     """
     faults = _intended([_fault(detail, data) for detail in error.errors()])
-    problems = {
-        Problem(nearest(positions, fault.location, default), _message(fault, schema)): None
+    problems = (
+        Problem(nearest(positions, fault.location, default), _message(fault, schema))
         for fault in faults
-    }
-    return sorted(problems, key=lambda p: (p.position.file, p.position.line, p.position.column))
+    )
+    return in_order(problems)
+
+
+def in_order(problems: Iterable[Problem]) -> list[Problem]:
+    """Problems in the order of their files, each once."""
+    return sorted(
+        dict.fromkeys(problems),
+        key=lambda p: (p.position.file, p.position.line, p.position.column),
+    )
 
 
 def _fault(detail: Any, data: Any) -> _Fault:

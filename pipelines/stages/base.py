@@ -15,6 +15,7 @@ from glotmill.pipelines.errors import RunError
 from glotmill.pipelines.progress import Look
 from glotmill.schemas.lock import Lock
 from glotmill.schemas.manifest import MANIFEST, SUCCESS, FileEntry, Manifest, dump_manifest
+from glotmill.schemas.problems import Position
 from glotmill.transforms import storage, versions
 from glotmill.transforms.each_unit import UnitWork, do_directly
 from glotmill.transforms.records import temporary_folder
@@ -52,6 +53,7 @@ class Job:
         run: runs a pipeline with so many workers.
         workers: how many the user wants; None leaves it to the size of the work.
         progress: what is told while it runs.
+        position: where a key of the recipe was written, if that is known.
     """
 
     lock: Lock
@@ -59,6 +61,7 @@ class Job:
     run: Callable[[Build, int], None]
     workers: int | None
     progress: Progress
+    position: Callable[..., Position] | None = None
 
     def each_unit(
         self, work: UnitWork, ordinals: Sequence[int], size: int, size_worth_a_worker: int

@@ -169,6 +169,15 @@ def test_more_datasets_than_can_be_blended_are_refused_before_shards_are_written
     assert not (tmp_path / "out" / "small" / "shards").exists()
 
 
+def test_mixture_that_cannot_be_had_is_told_of_at_its_line(invoke: Invoke, tmp_path: Path) -> None:
+    mix = "mix:\n  tiers: uniform\n  validation: {share: 0}\n  budget: 1.0e9\n"
+    recipe = RECIPE.replace("mix: {tiers: uniform}\n", mix)
+    code, error = invoke("run", "recipe.yaml", recipe=recipe)
+    assert code == 2
+    assert error.startswith("error: recipe.yaml:10: the budget of 1.00e9 words cannot be met")
+    assert not (tmp_path / "out" / "small" / "shards").exists()
+
+
 def test_unknown_language_code(invoke: Invoke) -> None:
     recipe = RECIPE.replace("{column: lang}", "{code: xyzzy}")
     code, error = invoke("check", "recipe.yaml", recipe=recipe)

@@ -211,6 +211,7 @@ def test_a_limit_is_told(traced) -> None:
     [
         (Asked(), "trace wants one of --token, --sequence, --id, --url, --hash, --text"),
         (Asked(id="a", url="b"), "given: id, url"),
+        (Asked(text=""), "--text must not be empty"),
         (Asked(hash="xyz"), "'xyz' is no hash: it has 1 to 32 hexadecimal digits"),
         (Asked(token="train"), "'train' names no tokens; write DATASET:POSITION"),
         (Asked(token="train-mono:1"), "did you mean 'train-monolingual'?"),

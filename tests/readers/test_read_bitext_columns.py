@@ -150,6 +150,74 @@ def test_translation_dictionaries(write, tmp_path, max_rows):
     assert columns.offsets == [0, 2]
 
 
+def with_maps(rows):
+    """A table whose translations are maps."""
+    texts = [None if (t := row["translation"]) is None else list(t.items()) for row in rows]
+    table = pa.Table.from_pylist(rows).drop_columns("translation")
+    return table.append_column("translation", pa.array(texts, pa.map_(pa.string(), pa.string())))
+
+
+@pytest.mark.parametrize("max_rows", [1, 2, 2000])
+def test_translation_maps_are_read_as_dictionaries(write, tmp_path, max_rows):
+    rows = [
+        *ROWS,
+        {"id": 5, "translation": {"sw": "g", "en": "h"}, "laser": 1.0, "u": "w"},
+        {"id": 6, "translation": {}, "laser": 1.0, "u": "w"},
+        {"id": 7, "translation": {"en": "", "yo": "i"}, "laser": 1.0, "u": "w"},
+    ]
+    content = "\n".join(json.dumps(row).replace("NaN", '"nan"') for row in rows).encode()
+    pq.write_table(with_maps(rows), tmp_path / "a.parquet", row_group_size=3)
+    lines = read_units(write(content, "a.jsonl"), "jsonl", max_rows=max_rows, **OPUS)
+    columns = read_units(tmp_path / "a.parquet", "parquet", max_rows=max_rows, **OPUS)
+    assert columns.pairs == lines.pairs
+    assert columns.pairs[2:] == [(("sw", "g"), ("en", "h")), (("en", ""), ("yo", "i"))]
+    for name in ("external_id", "url", "scores"):
+        assert columns.values(name) == lines.values(name)
+    assert columns.reasons == ["missing_side"] * 3
+    assert columns.offsets == [0, 2, 4, 6]
+
+
+def test_the_last_of_entries_with_one_code_counts(tmp_path):
+    rows = [[("en", "a"), ("de", "b"), ("en", "c")], [("en", "d"), ("en", "e")]]
+    table = pa.table({"t": pa.array(rows, pa.map_(pa.string(), pa.string()))})
+    pq.write_table(table, tmp_path / "a.parquet")
+    out = read_units(tmp_path / "a.parquet", "parquet", translation="t")
+    assert out.pairs == [(("de", "b"), ("en", "c"))]
+    assert out.reasons == ["missing_side"]
+
+
+def test_maps_with_bad_values(tmp_path):
+    rows = [
+        [(b"en", b"ok"), (b"de", b"ok")],
+        [(b"en", b"ok"), (b"de", b"\xff")],
+        [(b"en", b"x" * 99), (b"de", b"ok")],
+    ]
+    types = pa.map_(pa.binary(), pa.binary())
+    table = pa.table({"m": pa.StructArray.from_arrays([pa.array(rows, types)], ["t"])})
+    pq.write_table(table, tmp_path / "a.parquet")
+    out = read_units(tmp_path / "a.parquet", "parquet", translation="m.t", max_record_bytes=50)
+    assert out.pairs == [(("en", "ok"), ("de", "ok"))]
+    assert out.reasons == ["invalid_utf8", "record_too_long"]
+    numbers = pa.array([[("en", 1)]], pa.map_(pa.string(), pa.int64()))
+    pq.write_table(pa.table({"t": numbers}), tmp_path / "b.parquet")
+    with pytest.raises(WrongColumnType):
+        read_units(tmp_path / "b.parquet", "parquet", translation="t")
+
+
+def test_large_integers_keep_their_digits(write):
+    number = 123456789012345678901234567890
+    rows = [
+        {"t": {"en": "a", "de": "b"}, "id": number, "s": number},
+        {"t": {"en": "a", "de": number}, "id": 2, "s": 1},
+    ]
+    path = write("\n".join(map(json.dumps, rows)).encode(), "a.jsonl")
+    options = {"translation": "t", "external_id": "id", "url": "id", "scores": {"s": "s"}}
+    out = read_units(path, "jsonl", **options)
+    assert out.values("external_id") == out.values("url") == [str(number)]
+    assert out.values("scores")[0]["s"] == pytest.approx(number)
+    assert out.reasons == ["wrong_type"]
+
+
 def test_bad_json(write):
     rows = [b"{", b"[1]", b'{"src_text": 1, "tgt_text": "a"}', b'{"src_text": "a"}', b"\xff"]
     out = read_units(write(b"\n".join(rows)), "jsonl")

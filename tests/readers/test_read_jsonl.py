@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import sys
 from itertools import pairwise
 
 import pytest
@@ -97,6 +98,25 @@ def test_extra_columns(write):
         "tags": ['["x",1]', None, None],
         "ab": ["flat", "deep", None],
     }
+
+
+def test_integers_of_any_size_keep_their_digits(write):
+    numbers = ["123456789012345678901234567890", str(2**64), str(-(2**63) - 1), str(2**64 - 1)]
+    numbers += ["9" * 308, "1e+30", "1.5"]
+    lines = [f'\ufeff{{"text":"x","id":1,"m":{{"id":{number}}}}}\n' for number in numbers]
+    content = "".join(lines).encode()
+    out = read(write(content), "jsonl", extra_columns={"id": "m.id", "small": "id"})
+    assert out.extra == {"id": numbers, "small": ["1"] * len(numbers)}
+
+
+def test_large_integers_of_records_that_nest_too_deeply_are_rejected(write):
+    depth = sys.getrecursionlimit() - 10
+    if depth > 1010:
+        pytest.skip("orjson refuses such a record first")
+    content = b'{"text":"x","m":%b,"id":%d}' % (b"[" * depth + b"]" * depth, 2**65)
+    out = read(write(content), "jsonl", extra_columns={"id": "id"})
+    assert (out.texts, out.reasons) == ([], ["wrong_type"])
+    assert "more than 64 bits in a record that nests too deeply" in out.rejects[0].detail
 
 
 def test_extra_values_that_nest_too_deeply_are_rejected(write):

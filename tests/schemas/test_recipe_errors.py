@@ -238,6 +238,10 @@ def test_tiers(errors, tiers, expected):
         ("template: {pair: '{src_text} {tgt_text}.', hedaer: x}",
          "unknown key 'hedaer' in 'bitext.template'; did you mean 'header'? "
          "(there are footer, header, pair, segment, separator)"),
+        ("template:\n    pair: '{src_text} {tgt_text}'\n    separator: '.'\n    segment: '{text}'",
+         "'bitext.template.segment': a text is followed by a placeholder; put at least one "
+         "character between them, such as a line feed (the separator stands between rows, not "
+         "between segments)"),
         ("directions: back",
          "'bitext.directions' is 'back'; there are hashed, as_is, reversed, both"),
         ("min_pairs: 11", "'bitext': 'min_pairs' is 11, more than 'pairs_per_document', which is "
@@ -251,7 +255,7 @@ def test_tiers(errors, tiers, expected):
 )  # fmt: skip
 def test_bitext(errors, option, expected):
     (message,) = errors(SOURCE + f"bitext:\n  {option}\n")
-    line = 5 if option.startswith("min_pairs") else 6
+    line = 5 if option.startswith("min_pairs") else 6 + option.count("\n")
     assert message.startswith(f"recipe.yaml:{line}: {expected}")
     assert message.endswith(expected) or "unknown language code" in expected  # suggestions follow
 
@@ -363,6 +367,52 @@ def test_unset_variables_are_all_named(errors, monkeypatch):
         "recipe.yaml:4: the environment variable GLOTMILL_TEST_ONE is not set",
         "recipe.yaml:6: the environment variable GLOTMILL_TEST_TWO is not set",
     ]
+
+
+def test_unset_variables_hide_no_other_error(errors, monkeypatch):
+    monkeypatch.delenv("GLOTMILL_TEST_ONE", raising=False)
+    monkeypatch.delenv("GLOTMILL_TEST_TWO", raising=False)
+    text = SOURCE.replace("x}", "'${GLOTMILL_TEST_ONE}/${GLOTMILL_TEST_ONE}'}") + (
+        "seed: ${GLOTMILL_TEST_TWO}\nscript:\n  min_share: 7\n"
+        "mix: {strategy: '${GLOTMILL_TEST_TWO}', tiers: emma}\ntresholds: 1\n"
+    )
+    first, second, *others = errors(text)
+    assert (first, second) == (
+        "recipe.yaml:4: the environment variable GLOTMILL_TEST_ONE is not set",
+        "recipe.yaml:5: the environment variable GLOTMILL_TEST_TWO is not set",
+    )
+    assert [message[:40] for message in others] == [
+        "recipe.yaml:7: 'script.min_share' wants ",
+        "recipe.yaml:8: the environment variable ",
+        "recipe.yaml:8: 'mix.tiers': no tier tabl",
+        "recipe.yaml:9: unknown key 'tresholds'; ",
+    ]
+
+
+def test_names_that_are_unset_variables_differ(errors, monkeypatch):
+    monkeypatch.delenv("GLOTMILL_TEST_ONE", raising=False)
+    monkeypatch.delenv("GLOTMILL_TEST_TWO", raising=False)
+    text = HEAD + (
+        "sources:\n  - {name: a, path: x, domain: '${GLOTMILL_TEST_ONE}'}\n"
+        "mix:\n  tiers:\n    - {name: '${GLOTMILL_TEST_ONE}', at_least: 0, rate: 1}\n"
+        "    - {name: '${GLOTMILL_TEST_TWO}', at_least: 9, rate: 2}\n"
+    )
+    assert [message.split(" ", 1)[0] for message in errors(text)] == [
+        f"recipe.yaml:{line}:" for line in (4, 7, 8)
+    ]
+
+
+def test_what_leads_nowhere_hides_no_unset_variable(errors, tmp_path, monkeypatch):
+    monkeypatch.delenv("GLOTMILL_TEST_ONE", raising=False)
+    variable = "the environment variable GLOTMILL_TEST_ONE is not set"
+    text = "seed: ${GLOTMILL_TEST_ONE}\nextends: base.yaml\nname: ${GLOTMILL_TEST_ONE}\n"
+    assert errors(text) == [
+        f"recipe.yaml:1: {variable}",
+        "recipe.yaml:2: 'extends': no file base.yaml",
+        f"recipe.yaml:3: {variable}",
+    ]
+    (tmp_path / "base.yaml").write_text("- a\n")
+    assert errors(text)[1:] == [f"recipe.yaml:1: {variable}", f"recipe.yaml:3: {variable}"]
 
 
 def test_an_unset_variable_in_extends_is_named_before_the_file_is_looked_for(errors, monkeypatch):

@@ -101,8 +101,8 @@ def to_bytes(array: pa.Array) -> pa.Array:
 def to_strings(array: pa.Array) -> pa.Array:
     """Return any column as strings.
 
-    Bytes that are no UTF-8 are replaced; numbers, lists and structs become JSON text; times and
-    decimals are written as Arrow writes them.
+    Bytes that are no UTF-8 are replaced; numbers, lists and structs become JSON text; what has no
+    JSON, as NaN, becomes null; times and decimals are written as Arrow writes them.
     """
     if pt.is_dictionary(array.type):
         array = array.dictionary_decode()
@@ -128,6 +128,7 @@ def _json(array: pa.Array, index: int) -> str | None:
     if not array[index].is_valid:
         return None
     try:
-        return orjson.dumps(array[index].as_py(), default=str).decode()
+        text = orjson.dumps(array[index].as_py(), default=str).decode()
     except (TypeError, ValueError):  # times in nanoseconds, which Python has not
         return str(array.slice(index, 1).to_string(skip_new_lines=True))
+    return None if text == "null" else text

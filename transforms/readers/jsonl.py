@@ -1,5 +1,6 @@
 """JSON lines: one object a line, strictly."""
 
+import json
 from collections.abc import Callable, Iterable, Iterator
 from typing import cast
 
@@ -21,6 +22,8 @@ Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 Parse = Callable[[bytes, int], dict[str, Json]]
 
 _NUM_KEYS_SHOWN = 20
+# Integers of more than 64 bits come from orjson as floats, rounded.
+_FIRST_ROUNDED = 2.0**63
 
 
 class RecordProblem(Exception):  # noqa: N818
@@ -105,7 +108,7 @@ class _Batch:
             text = record.get(self._key)
             if type(text) is not str:
                 text = text_of(record, self._options)
-            extra = [as_string(look_up(record, path)) for path in self._paths]
+            extra = [as_string(look_up(record, path, line)) for path in self._paths]
         except RecordProblem as problem:
             self.rejects.append(Reject(offset, problem.reason, problem.detail, excerpt(line)))
             return
@@ -173,31 +176,54 @@ def text_of(record: dict[str, Json], options: ReadOptions) -> str:
     raise RecordProblem("wrong_type", f"{key!r} is {_kind(text)}, not a string")
 
 
-def look_up(record: dict[str, Json], path: str) -> Json:
+def look_up(record: dict[str, Json], path: str, line: bytes | None = None) -> Json:
     """Return the value under a key, or under a dotted path if no key has that very name.
+
+    Args:
+        record: The object of a line.
+        path: The key or the path.
+        line: The line; with it an integer has all its digits, however many they are.
+
+    Raises:
+        RecordProblem: If the line nests too deeply to give them.
 
     >>> look_up({"meta": {"url": "https://example.org"}}, "meta.url")
     'https://example.org'
     """
+    value: Json
     if path in record or "." not in path:
-        return record.get(path)
-    value: Json = record
-    for name in path.split("."):
-        value = value.get(name) if type(value) is dict else None
+        value = record.get(path)
+    else:
+        value = record
+        for name in path.split("."):
+            value = value.get(name) if type(value) is dict else None
+    if type(value) is float and line is not None and abs(value) >= _FIRST_ROUNDED:
+        return _unrounded(value, path, line)
     return value
+
+
+def _unrounded(value: float, path: str, line: bytes) -> Json:
+    try:
+        whole = look_up(json.loads(line.lstrip(BOM)), path)
+    except RecursionError:
+        detail = f"{path!r} is a number of more than 64 bits in a record that nests too deeply"
+        raise RecordProblem("wrong_type", detail) from None
+    return whole if type(whole) is int else value
 
 
 def as_string(value: Json) -> str | None:
     """Return a string as it is, null as None, and any other value as JSON text.
 
-    >>> as_string(7), as_string(True), as_string(["a"])
-    ('7', 'true', '["a"]')
+    >>> as_string(7), as_string(2**64), as_string(True), as_string(["a"])
+    ('7', '18446744073709551616', 'true', '["a"]')
 
     Raises:
         RecordProblem: If it nests too deeply to be written.
     """
     if value is None or type(value) is str:
         return value
+    if type(value) is int:  # of any size; orjson takes 64 bits
+        return str(value)
     try:
         return orjson.dumps(value).decode()
     except orjson.JSONEncodeError as error:

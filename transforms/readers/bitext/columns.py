@@ -55,6 +55,7 @@ class _Plan:
     """The columns of one file that are read."""
 
     sides: tuple[_SidePlan, ...]
+    dictionary: Column | None
     external_id: Column | None
     document: Column | None
     url: Column | None
@@ -64,12 +65,14 @@ class _Plan:
     def paths(self) -> list[str]:
         columns = [side.text for side in self.sides]
         columns += [side.code_column for side in self.sides if side.code_column]
-        columns += [column for column in (self.external_id, self.document, self.url) if column]
+        more = (self.dictionary, self.external_id, self.document, self.url)
+        columns += [column for column in more if column]
         return sorted({column.path for column in (*columns, *self.scores.values())})
 
     @property
     def text_paths(self) -> set[str]:
-        return {side.text.path for side in self.sides}
+        dictionary = {self.dictionary.path} if self.dictionary else set()
+        return dictionary | {side.text.path for side in self.sides}
 
 
 def read_columns(
@@ -77,9 +80,10 @@ def read_columns(
 ) -> Iterator[ReadBatch]:
     """Read the rows of some row groups; their offset is the row's number in the file.
 
-    Texts are in columns (`EMMA_SIDES` unless the options name others) or in the fields of a
-    struct, which are called by their codes (`BitextOptions.translation`). A null text is no
-    segment; a score that is null or NaN is left out.
+    Texts are in columns (`EMMA_SIDES` unless the options name others), in the fields of a struct,
+    which are called by their codes, or in a map from code to text (`BitextOptions.translation`).
+    Of entries of a map with one code the last counts. A null text is no segment; a score that is
+    null or NaN is left out.
 
     Rejects: ``missing_side``, ``record_too_long``, ``invalid_utf8``, ``invalid_score``, and
     ``corrupt_file`` or ``unreadable_file`` for the file or for what is lost of a row group.
@@ -125,15 +129,19 @@ def _plan(schema: pa.Schema, path: str, options: BitextOptions) -> _Plan:
         code_column = find(side.code_column) if side.code_column is not None else None
         return _SidePlan(column, side.code, code_column)
 
-    sides = sides_of(options)
+    sides, dictionary = sides_of(options), None
     if options.translation is not None:
         column = find(options.translation)
-        if not pt.is_struct(column.type):
+        if _is_dictionary(column.type):
+            sides, dictionary = (), column
+        elif pt.is_struct(column.type):
+            names = [column.type.field(i).name for i in range(column.type.num_fields)]
+            sides = tuple(Side(text=f"{options.translation}.{name}", code=name) for name in names)
+        else:
             raise WrongColumnType(options.translation, str(column.type), path)
-        names = [column.type.field(i).name for i in range(column.type.num_fields)]
-        sides = tuple(Side(text=f"{options.translation}.{name}", code=name) for name in names)
     return _Plan(
         sides=tuple(find_text(side) for side in sides),
+        dictionary=dictionary,
         external_id=find(options.external_id) if options.external_id is not None else None,
         document=find(options.document) if options.document is not None else None,
         url=find(options.url) if options.url is not None else None,
@@ -141,13 +149,22 @@ def _plan(schema: pa.Schema, path: str, options: BitextOptions) -> _Plan:
     )
 
 
+def _is_dictionary(column_type: pa.DataType) -> bool:
+    return bool(
+        pt.is_map(column_type)
+        and holds_text(column_type.key_type)
+        and holds_text(column_type.item_type)
+    )
+
+
 def _rows_at_once(group: pq.RowGroupMetaData, plan: _Plan, options: BitextOptions) -> int:
     """Return how many rows hold about ``max_bytes`` of text."""
     columns = (group.column(i) for i in range(group.num_columns))
+    paths = tuple(f"{path}." for path in plan.text_paths)  # keys and values lie below a map's
     num_bytes = sum(
         column.total_uncompressed_size
         for column in columns
-        if column.path_in_schema in plan.text_paths
+        if f"{column.path_in_schema}.".startswith(paths)
     )
     mean = max(1, num_bytes // max(1, group.num_rows))
     return int(max(1, min(options.max_rows, options.max_bytes // mean)))
@@ -158,11 +175,10 @@ def _convert(
 ) -> Iterator[ReadBatch]:
     """Turn rows of the file into units and rejects."""
     num_rows = batch.num_rows
-    data = [to_bytes(side.text.of(batch)) for side in plan.sides]
+    codes, data = _codes_and_texts(plan, batch)
     rejects: dict[int, Reject] = {}
     sizes = _check_sizes(data, first_row, options, rejects)
     texts = [_decoded(column, first_row, rejects) for column in data]
-    codes = [_codes(side, batch) for side in plan.sides]
     scores = [
         _scores(name, column, batch, first_row, rejects) for name, column in plan.scores.items()
     ]
@@ -189,6 +205,35 @@ def _convert(
         begin, lost = begin + size, []
     if begin < records.num_rows or lost:
         yield ReadBatch(records.slice(begin), lost)
+
+
+def _codes_and_texts(plan: _Plan, batch: pa.RecordBatch) -> tuple[list[pa.Array], list[pa.Array]]:
+    """Return columns of codes, and of texts as bytes."""
+    if plan.dictionary is None:
+        codes = [_codes(side, batch) for side in plan.sides]
+        return codes, [to_bytes(side.text.of(batch)) for side in plan.sides]
+    maps = plan.dictionary.of(batch)
+    offsets = np.asarray(maps.offsets).astype(np.int64)
+    lengths = np.where(np.asarray(maps.is_valid()), np.diff(offsets), 0)
+    keys, texts = to_strings(maps.keys), to_bytes(maps.items)
+    texts = pc.if_else(_is_repeated(keys, offsets), pa.scalar(None, pa.binary()), texts)
+    # The first entries of all rows make a column, the second ones another, as many as there are.
+    places = [
+        pa.array(np.minimum(offsets[:-1] + place, len(keys) - 1), mask=place >= lengths)
+        for place in range(lengths.max(initial=0))
+    ]
+    return [keys.take(index) for index in places], [texts.take(index) for index in places]
+
+
+def _is_repeated(keys: pa.Array, offsets: npt.NDArray[np.int64]) -> pa.Array:
+    """Return for each entry of maps whether a later one of the same row has its key."""
+    rows = np.searchsorted(offsets, np.arange(len(keys)), side="right")
+    encoded = keys.dictionary_encode()
+    entries = rows * len(encoded.dictionary) + np.asarray(encoded.indices)
+    _, last = np.unique(entries[::-1], return_index=True)
+    repeated = np.ones(len(keys), bool)
+    repeated[len(keys) - 1 - last] = False
+    return pa.array(repeated)
 
 
 def _check_sizes(

@@ -30,7 +30,7 @@ def read_objects(
         for offset, line in zip(lines.offsets.tolist(), lines.lines, strict=True):
             try:
                 record = parse_object(line, offset)
-                unit = unit_of(_getter(record), options)
+                unit = unit_of(_getter(record, line), options)
             except RecordProblem as problem:
                 batch.rejects.append(Reject(offset, problem.reason, problem.detail, excerpt(line)))
             else:
@@ -41,8 +41,8 @@ def read_objects(
         yield batch.take()
 
 
-def _getter(record: dict[str, Json]) -> Get:
+def _getter(record: dict[str, Json], line: bytes) -> Get:
     def get(name: str) -> Json:
-        return record[name] if name in record else look_up(record, name)
+        return look_up(record, name, line)
 
     return get

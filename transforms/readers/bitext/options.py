@@ -56,7 +56,8 @@ class BitextOptions:
 
     Attributes:
         sides: Columns with text (TSV, CSV, JSONL, Parquet); `EMMA_SIDES` if left out.
-        translation: Column with a dictionary from code to text (JSONL, Parquet), instead.
+        translation: Column with a dictionary from code to text, instead: an object in JSONL, a
+            struct or a map in Parquet.
         codes: Languages in the order of the files (Moses, messages) or of source and target (PO,
             XLIFF, XCES). They go before what the file says; None leaves it the word.
         codes_path: A tab-separated file with the codes of every line, one column a side (Moses).
