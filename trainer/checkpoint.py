@@ -113,7 +113,7 @@ class Checkpoints:
 
     def all(self) -> list[Path]:
         """Complete checkpoints, oldest first."""
-        return sorted(path for path in self.folder.glob("step-*") if path.suffix != _ASIDE)
+        return sorted(path for path in self.folder.glob("step-*") if path.name[5:].isdigit())
 
     @property
     def busy(self) -> bool:
@@ -169,7 +169,11 @@ class Checkpoints:
         _check_shapes(path, reader.read_metadata(), content["model"])
         dcp.load(content, storage_reader=reader, process_group=group)
         loaded = {"model_state_dict": content["model"], "optim_state_dict": content["optimizer"]}
+        groups = optimizer.param_groups
+        options = [{key: group[key] for key in group if key != "params"} for group in groups]
         set_state_dict(model, optimizer, **loaded)
+        for group, own in zip(optimizer.param_groups, options, strict=True):
+            group.update(own)  # betas and decay are the configuration's, as the rate is
         return state
 
     def _checked(self, path: Path) -> dict[str, Any]:
@@ -217,7 +221,7 @@ def read_state(path: Path) -> dict[str, Any]:
         content: dict[str, Any] = json.loads((path / _STATE).read_bytes())
         if content.pop("checksum") == _checksum_of(content):
             return content
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         pass
     raise CheckpointError(f"{path / _STATE} is damaged or not there")
 

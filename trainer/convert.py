@@ -52,13 +52,15 @@ def convert(training: Training, root: Path, kind: str, folder: Path) -> None:
 
     Raises:
         ShardError: the mix is not finished, or a file is not what its manifest says.
-        DataError: there are no such lists, they name no datasets, or there are stages, which packed
-            sequences do not know.
+        DataError: there are no such lists, they name no datasets, there are stages, which packed
+            sequences do not know, or the folder is somebody else's.
     """
     made_of = _made_of(training, root, kind)
     marker = folder / _MADE_OF
     if marker.is_file() and json.loads(marker.read_bytes()) == made_of:
         return
+    if folder.exists() and not marker.is_file():
+        raise DataError(f"{folder} is not of this run: 'out' must be a folder of its own")
     aside = folder.with_name(folder.name + _ASIDE)
     for left in (aside, folder):
         shutil.rmtree(left, ignore_errors=True)

@@ -13,8 +13,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+import xxhash
 
 from glotmill.schemas.indexed_dataset import IndexedDataset
 from glotmill.schemas.training import Training, TrainingDataset
@@ -22,6 +24,8 @@ from glotmill.trainer.order import Integers, SampleOrder
 
 #: Target of a position that no loss is taken of.
 IGNORED = -100
+# Places at which tokens are looked at to know a dataset again, and how many there.
+_LOOKS = 256
 
 
 class DataError(Exception):
@@ -99,12 +103,12 @@ class TokenDataset:
 
         Args:
             start: in [0, num_tokens).
-            count: of tokens; what lies behind the last one is the first one.
+            count: of tokens, of which each is given once; behind the last one lies the first one.
 
         Returns:
             The tokens; the numbers of the documents that they are of; how many are of each.
         """
-        pieces = []
+        pieces, count = [], min(count, self.num_tokens)
         while count > 0:
             stop = min(start + count, self.num_tokens)
             pieces.append((self._files.tokens[start:stop], *self._documents(start, stop)))
@@ -124,6 +128,13 @@ class TokenDataset:
         bounds[0], bounds[-1] = start, stop
         bounds[1:-1] = self._files.pointers[first + 1 : last] // size
         return np.arange(first, last), bounds[1:] - bounds[:-1]
+
+    def content(self) -> bytes:
+        """What tells other documents, or another order of them: sizes, groups, some tokens."""
+        starts = np.linspace(0, self.num_tokens, _LOOKS, endpoint=False).astype(np.int64)
+        looks = [self._files.tokens[start : start + _LOOKS] for start in starts]
+        parts = (self._files.sizes, self._groups, np.concatenate(looks))
+        return b"".join(xxhash.xxh3_128_digest(part.tobytes()) for part in parts)
 
     def groups_of(self, documents: Integers) -> Integers:
         """The group of each document."""
@@ -167,12 +178,15 @@ def _document_groups(path: Path, groups: dict[Group, int]) -> npt.NDArray[np.int
     if not path.is_file():
         raise DataError(f"there is no {path}: it says which document each sequence is")
     parts = [np.empty(0, np.int32)]
-    for rows in pq.ParquetFile(path).iter_batches(columns=list(Group._fields)):
-        columns = (rows.column(name) for name in Group._fields)
-        keys = pc.binary_join_element_wise(*columns, "\0").dictionary_encode()
-        known = (Group(*key.split("\0")) for key in keys.dictionary.to_pylist())
-        numbers = [groups.setdefault(group, len(groups)) for group in known]
-        parts.append(np.array(numbers, np.int32)[np.asarray(keys.indices)])
+    try:
+        for rows in pq.ParquetFile(path).iter_batches(columns=list(Group._fields)):
+            columns = (rows.column(name) for name in Group._fields)
+            keys = pc.binary_join_element_wise(*columns, "\0").dictionary_encode()
+            known = (Group(*key.split("\0")) for key in keys.dictionary.to_pylist())
+            numbers = [groups.setdefault(group, len(groups)) for group in known]
+            parts.append(np.array(numbers, np.int32)[np.asarray(keys.indices)])
+    except (pa.ArrowException, KeyError) as error:
+        raise DataError(f"{path} is damaged: {error}") from None
     return np.concatenate(parts)
 
 
@@ -237,6 +251,11 @@ class Corpus:
         self.validation = [data for entry, data in opened if entry.split == "validation"]
         self.groups = list(numbers)
         self._weights = {entry.name: entry.weight for entry in training.of_split("train")}
+
+    def content(self) -> str:
+        """A checksum of the training split, and of what the numbers of groups stand for."""
+        parts = [data.content() for data in self.train]
+        return xxhash.xxh3_64_hexdigest(b"".join(parts) + repr(self.groups).encode())
 
     def stride(self, sequence_length: int) -> int:
         """Places from one sequence to the next; those that are packed are a place each."""

@@ -158,9 +158,10 @@ def _losses(logits: Tensor, targets: Tensor, z_loss: float) -> tuple[Tensor, Ten
 def _optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
     """AdamW, its moments sharded as the parameters are."""
     options = config.optimizer
-    named = [(name, each) for name, each in model.named_parameters() if each.requires_grad]
-    decays = [each for name, each in named if each.ndim > 1 and "embed" not in name]
-    others = [each for name, each in named if each.ndim <= 1 or "embed" in name]
+    tables = {id(each.weight) for each in model.modules() if isinstance(each, nn.Embedding)}
+    trained = [each for each in model.parameters() if each.requires_grad]
+    decays = [each for each in trained if each.ndim > 1 and id(each) not in tables]
+    others = [each for each in trained if each.ndim <= 1 or id(each) in tables]
     kinds = ((decays, options.weight_decay), (others, 0.0))
     groups = [{"params": params, "weight_decay": decay} for params, decay in kinds if params]
     return torch.optim.AdamW(

@@ -21,7 +21,13 @@ from glotmill.trainer.config import TrainConfig
 from glotmill.trainer.data import Step, make_batch, places_of_rank, validation_places
 from glotmill.trainer.learner import Learner, Sums
 from glotmill.trainer.metrics import Breakdown, MetricsLog, forgetting
-from glotmill.trainer.plan import cut_of, loader_of, num_steps_of, open_corpus
+from glotmill.trainer.plan import (
+    cut_of,
+    loader_of,
+    num_samples_of,
+    num_steps_of,
+    open_corpus,
+)
 from glotmill.trainer.schedule import rate_at
 from glotmill.trainer.speed import Clock
 from glotmill.trainer.spikes import spike_limit
@@ -86,16 +92,20 @@ class Trainer:
         self.stop, self._stopping, self._num_lost = threading.Event(), False, 0
         self.on_step: Callable[[Step], None] = lambda step: None
         self.corpus = open_corpus(config, world)
-        self.num_steps = num_steps_of(config, self.corpus)
         groups, training = self.corpus.groups, self.corpus.training
         self.learner = Learner(config, training.tokenizer.vocab_size, len(groups), world)
-        num_samples = self.num_steps * config.batch.sequences
+        num_samples = num_samples_of(config, self.corpus)
         self._order = self.corpus.order(config.sequence_length, num_samples, config.seed)
         self._breakdown = Breakdown(groups, training)
         self._checkpoints = Checkpoints(self.out / "checkpoints", config.checkpoints, world)
         zeros = [0.0] * len(groups)
-        self.state = RunState(self._order.identity, zeros, zeros, zeros)
+        order = {**self._order.identity, "content": self.corpus.content()}
+        self.state = RunState(order, zeros, zeros, zeros)
         self._resume()
+        state = self.state
+        num_skipped = sum(size for start, size in state.skipped if start < state.position)
+        num_seen = state.position - num_skipped
+        self.num_steps = num_steps_of(config, self.corpus, state.step, num_seen)
 
     # ---- a run from beginning to end
 
@@ -140,7 +150,8 @@ class Trainer:
     def _learn(self, step: Step) -> bool:
         """One step; False where the run went back to a checkpoint."""
         # Nothing of ours draws numbers in training; a model of transformers may have dropout.
-        torch.manual_seed(self.config.seed * 1_000_003 + step.position + self.world.rank)
+        seed = self.config.seed * 1_000_003 + step.position + self.world.rank
+        torch.manual_seed(seed % 2**63)
         sums = self.learner.backward(step, self.stop.is_set())
         self._stopping = sums.stop
         limit = spike_limit(self.state.window, self.config.spikes)
@@ -219,8 +230,8 @@ class Trainer:
             was = "; ".join(f"{key} was {state.order.get(key)}, is {order[key]}" for key in differs)
             raise CheckpointError(
                 f"{found[-1]} was trained on samples in another order ({was}), so which were seen"
-                " cannot be said: restore the configuration and corpus, or train into another"
-                " folder"
+                " cannot be said: restore the configuration (stages are shares of steps *"
+                " batch.sequences) and corpus, or train into another folder"
             )
         self.state = state
 

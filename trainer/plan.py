@@ -23,10 +23,11 @@ def open_corpus(config: TrainConfig, world: World) -> Corpus:
     Raises:
         TrainingFileError, DataError, IndexedDatasetError: it cannot be read.
         ShardError: lists of tokens cannot be converted.
-        ConfigError: it holds nothing to train on, or nothing of a category to watch, or the model
-            has another tokenizer.
+        ConfigError: it holds nothing to train on, or nothing of a category to watch, the model has
+            another tokenizer, or the run would write over the one or the other.
     """
     path, folder = Path(config.data), Path(config.data).parent
+    _check_out(config)
     training = load_training(path)
     if not training.of_split("train"):
         raise ConfigError(f"{path} has no dataset of the split train")
@@ -44,13 +45,24 @@ def open_corpus(config: TrainConfig, world: World) -> Corpus:
     return Corpus(training, folder, packed=config.tokens == "packed")
 
 
+def _check_out(config: TrainConfig) -> None:
+    out, start = Path(config.out).resolve(), config.model.path or config.model.transformers
+    if out == Path(config.data).resolve().parent:
+        raise ConfigError(f"{out} is the folder of the corpus: 'out' must be one of its own")
+    if start and Path(start).resolve() == out / "model":
+        raise ConfigError(f"{start} is where this run saves its model: choose another 'out'")
+
+
 def _check_tokenizer(config: TrainConfig, made: Path) -> None:
     """Compare the vocabularies of the model and of the tokens, where both are tokenizer.json."""
     folder = config.model.path or config.model.transformers
     own = Path(folder or "", "tokenizer.json")
     files = (own, made)
     if folder and all(each.name == own.name and each.is_file() for each in files):
-        theirs, ours = (json.loads(each.read_bytes())["model"]["vocab"] for each in files)
+        try:
+            theirs, ours = (json.loads(each.read_bytes())["model"]["vocab"] for each in files)
+        except (ValueError, KeyError, TypeError) as error:
+            raise ConfigError(f"{own} or {made} is no tokenizer: {error!r}") from None
         if theirs != ours:
             raise ConfigError(
                 f"{own} numbers its pieces otherwise than {made}, which made the tokens:"
@@ -76,7 +88,28 @@ def loader_of(
     return Loader(corpus, order, cut_of(config), *sizes, position, *ranks, dict(skipped))
 
 
-def num_steps_of(config: TrainConfig, corpus: Corpus) -> int:
-    """Steps of the run: as given, or as many as the tokens of the plan make, one at least."""
-    all_of_plan = corpus.num_samples(config.sequence_length) // config.batch.sequences
-    return config.steps or max(1, all_of_plan)
+def num_steps_of(config: TrainConfig, corpus: Corpus, step: int, num_seen: int) -> int:
+    """Steps of the run: as given, or as many as the tokens of the plan make, one at least.
+
+    Args:
+        config: of the run.
+        corpus: that it reads.
+        step: where the run stands.
+        num_seen: samples that it has learned from, in batches of whatever size.
+
+    Raises:
+        ConfigError: more steps are done than are asked for.
+    """
+    if config.steps is None:
+        left = corpus.num_samples(config.sequence_length) - num_seen
+        return max(1, step + max(0, left) // config.batch.sequences)
+    if config.steps < step:
+        raise ConfigError(f"steps is {config.steps:,}, but the run stands at step {step:,}")
+    return config.steps
+
+
+def num_samples_of(config: TrainConfig, corpus: Corpus) -> int:
+    """Samples that stages are shares of; without steps they do not hang on the batch."""
+    if config.steps is None:
+        return corpus.num_samples(config.sequence_length)
+    return config.steps * config.batch.sequences

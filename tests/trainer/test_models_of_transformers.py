@@ -1,6 +1,5 @@
 """Models of other architectures see the tokens that they see when `transformers` calls them."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any

@@ -189,6 +189,15 @@ def test_packed_sequences_longer_than_wanted(root: Path, tmp_path: Path) -> None
         loader.make(0, 200)
 
 
+def test_what_others_keep_in_the_folder_stays(root: Path, tmp_path: Path) -> None:
+    kept = tmp_path / "tokens" / "mine.txt"
+    kept.parent.mkdir()
+    kept.touch()
+    with pytest.raises(DataError, match="tokens is not of this run: 'out' must be a folder of its"):
+        opened(root, "parquet", tmp_path / "tokens")
+    assert kept.exists()
+
+
 def test_packed_sequences_have_no_stages(tmp_path: Path) -> None:
     write_corpus(tmp_path, count=60, stages=STAGES)
     write_lists(tmp_path, LENGTH)

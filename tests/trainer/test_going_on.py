@@ -1,0 +1,126 @@
+"""A run that goes on with another batch, corpus or optimiser; folders that it leaves alone."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from token_corpus import write_corpus
+
+torch = pytest.importorskip("torch", reason="torch is not installed: pip install 'glotmill[train]'")
+
+from glotmill.schemas.training import TrainingStage, load_training  # noqa: E402
+from glotmill.trainer.checkpoint import CheckpointError  # noqa: E402
+from glotmill.trainer.config import ConfigError, TrainConfig  # noqa: E402
+from glotmill.trainer.data import Corpus, Cut, DataError, Step, make_batch  # noqa: E402
+from glotmill.trainer.loop import Trainer  # noqa: E402
+from glotmill.trainer.world import World  # noqa: E402
+
+Make = Callable[..., TrainConfig]
+
+
+def positions_of(trainer: Trainer, stop: int | None = None) -> list[int]:
+    """Train, to a step or the end; the samples of the batches that were learned from."""
+    found: list[int] = []
+
+    def note(step: Step) -> None:
+        found.extend(range(step.position, step.position + step.num_samples))
+        if trainer.state.step + 1 == stop:
+            trainer.stop.set()
+
+    trainer.on_step = note
+    trainer.run()
+    return found
+
+
+@pytest.mark.parametrize("batch", [3, 20])
+def test_another_batch_sees_the_rest_of_the_plan(
+    batch: int, make_config: Make, world: World
+) -> None:
+    first = Trainer(make_config(steps=None), world)
+    num_samples = first.num_steps * 8
+    seen = positions_of(first, stop=first.num_steps // 2)
+    rest = Trainer(make_config(steps=None, batch={"sequences": batch, "micro": 2}), world)
+    seen += positions_of(rest)
+    assert seen == list(range(len(seen)))
+    assert abs(len(seen) - num_samples) < max(8, batch)
+
+
+def test_another_batch_under_stages(make_config: Make, world: World, tmp_path: Path) -> None:
+    stages = [
+        TrainingStage(name="all", share_of_tokens=0.5, weights={"train-monolingual": 1.0}),
+        TrainingStage(name="last", share_of_tokens=0.5, weights={"train-code": 1.0}),
+    ]
+    data = str(write_corpus(tmp_path / "staged", stages=stages))
+    positions_of(Trainer(make_config(data=data, steps=None), world), stop=2)
+    Trainer(make_config(data=data, steps=None, batch={"sequences": 5}), world)
+    with pytest.raises(CheckpointError, match=r"stages was .*shares of steps \* batch.sequences"):
+        Trainer(make_config(data=data, steps=40), world)
+
+
+def test_fewer_steps_than_were_done(make_config: Make, world: World) -> None:
+    positions_of(Trainer(make_config(), world), stop=5)
+    with pytest.raises(ConfigError, match="steps is 4, but the run stands at step 5"):
+        Trainer(make_config(steps=4), world)
+
+
+def test_another_shuffle_of_the_same_documents(
+    make_config: Make, world: World, training_yaml: Path, tmp_path: Path
+) -> None:
+    positions_of(Trainer(make_config(), world), stop=4)
+    again = tmp_path / "again"
+    shutil.copytree(training_yaml.parent, again)
+    path = again / "tokens" / "train-code_text_document.bin"
+    np.roll(np.fromfile(path, "<u2"), 40).tofile(path)
+    with pytest.raises(CheckpointError, match=r"samples in another order .content was"):
+        Trainer(make_config(data=str(again / training_yaml.name)), world)
+    shutil.copytree(training_yaml.parent, again, dirs_exist_ok=True)
+    Trainer(make_config(data=str(again / training_yaml.name)), world)
+
+
+def test_the_optimiser_is_that_of_the_configuration(make_config: Make, world: World) -> None:
+    positions_of(Trainer(make_config(), world), stop=4)
+    options = {"lr": 3e-3, "weight_decay": 0.5, "betas": (0.5, 0.6), "eps": 1e-3}
+    optimizer = Trainer(make_config(optimizer=options), world).learner.optimizer
+    assert [group["weight_decay"] for group in optimizer.param_groups] == [0.5, 0.0]
+    assert all((g["betas"], g["eps"]) == ((0.5, 0.6), 1e-3) for g in optimizer.param_groups)
+    assert all(float(each["step"]) == 4 for each in optimizer.state.values())
+
+
+def test_other_folders_beside_the_checkpoints(make_config: Make, world: World) -> None:
+    config = make_config()
+    positions_of(Trainer(config, world), stop=4)
+    (Path(config.out) / "checkpoints" / "step-00000004.bak").mkdir()
+    (Path(config.out) / "checkpoints" / "step-notes.txt").touch()
+    assert Trainer(config, world).state.step == 4
+
+
+def test_a_run_writes_over_nothing(
+    make_config: Make, world: World, training_yaml: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match="is the folder of the corpus: 'out' must be one of its"):
+        Trainer(make_config(out=str(training_yaml.parent)), world)
+    with pytest.raises(ConfigError, match="is where this run saves its model"):
+        Trainer(make_config(model={"path": str(tmp_path / "run" / "model")}), world)
+
+
+def test_the_largest_seed(make_config: Make, world: World) -> None:
+    assert positions_of(Trainer(make_config(seed=2**63 - 1), world), stop=1)
+
+
+def test_a_dataset_shorter_than_a_sequence_is_read_once(training_yaml: Path) -> None:
+    corpus = Corpus(load_training(training_yaml), training_yaml.parent)
+    size = corpus.validation[1].num_tokens
+    batch = make_batch(corpus.validation, [(1, 0)], Cut(2 * size, mask_documents=False))
+    assert (batch.targets >= 0).sum() == size - 1
+    assert batch.tokens[0, :size].tolist() == corpus.validation[1].read(0, size)[0].tolist()
+
+
+@pytest.mark.parametrize("content", [b"", b"PAR1"])
+def test_a_damaged_table_of_documents(content: bytes, tmp_path: Path) -> None:
+    path = write_corpus(tmp_path, count=30)
+    training = load_training(path)
+    (tmp_path / str(training.datasets[0].documents)).write_bytes(content)
+    with pytest.raises(DataError, match=r"documents.parquet is damaged"):
+        Corpus(training, tmp_path)
