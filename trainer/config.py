@@ -12,6 +12,7 @@ from glotmill.schemas.loading import RecipeError, parse, validated
 from glotmill.schemas.model import Model
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Beta = Annotated[float, Field(ge=0.0, lt=1.0)]
 Count = Annotated[int, Field(ge=1)]
 _A_MAP = "a train.yaml is a map of keys such as 'data:' and 'model:'"
 
@@ -20,7 +21,7 @@ class ConfigError(Exception):
     """A `train.yaml` that cannot be used; lists what is wrong with it."""
 
 
-class Shape(Model):
+class Shape(Model, allow_inf_nan=False):
     """A new model of the Llama architecture; names are those of `config.json`."""
 
     hidden_size: Count = 256
@@ -64,14 +65,14 @@ class Batch(Model):
     """Sequences that one process takes at once, at most; only memory and speed hang on it."""
 
 
-class Optimizer(Model):
+class Optimizer(Model, allow_inf_nan=False):
     """AdamW."""
 
     # 3e-4 gave spikes in the continued pre-training of Llama 3 on 500 languages
     # (EMMA-500 Llama 3, arXiv 2506.00469); 1e-4 did not.
     lr: float = Field(1e-4, gt=0.0)
     """The highest learning rate."""
-    betas: tuple[Share, Share] = (0.9, 0.95)
+    betas: tuple[Beta, Beta] = (0.9, 0.95)
     eps: float = Field(1e-8, gt=0.0)
     weight_decay: float = Field(0.1, ge=0.0)
     """Of matrices; norms, biases and embeddings have none."""
@@ -117,7 +118,7 @@ class Checkpoints(Model):
     """Write while training goes on."""
 
 
-class Spikes(Model):
+class Spikes(Model, allow_inf_nan=False):
     """Steps whose loss leaps."""
 
     action: Literal["log", "skip", "rewind"] = "log"
@@ -131,7 +132,7 @@ class Spikes(Model):
     """Rewinds after which the run stops."""
 
 
-class TrainConfig(Model):
+class TrainConfig(Model, allow_inf_nan=False):
     """A training run."""
 
     data: str

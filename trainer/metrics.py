@@ -87,7 +87,10 @@ class MetricsLog:
     """Lines of `metrics.jsonl`, and TensorBoard's files where it is installed."""
 
     def __init__(self, folder: Path, step: int, tensorboard: bool) -> None:
-        """Opens both for a run that goes on from a step; later lines of before are taken out."""
+        """Opens both for a run that goes on from a step; later lines of before are taken out.
+
+        At step 0 all are: the run validates anew before its first step.
+        """
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / METRICS
         _keep_until(path, step)
@@ -144,9 +147,8 @@ def _keep_until(path: Path, step: int) -> None:
     lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
     # One that is damaged says no step: it stays, and the report tells of it.
     steps = [(_parsed(line) or {"step": 0})["step"] for line in lines]
-    kept = [
-        line for line, at in zip(lines, steps, strict=True) if line.endswith(b"\n") and at <= step
-    ]
+    places = zip(lines, steps, strict=True)
+    kept = [line for line, at in places if step and line.endswith(b"\n") and at <= step]
     if len(kept) < len(lines):
         aside = path.with_suffix(".tmp")
         aside.write_bytes(b"".join(kept))
@@ -158,7 +160,7 @@ def _open_board(folder: Path, step: int) -> Any:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
         return None
-    return SummaryWriter(str(folder), purge_step=step + 1)
+    return SummaryWriter(str(folder), purge_step=step and step + 1)
 
 
 def _numbers(name: str, values: Mapping[str, Any]) -> list[tuple[str, float]]:

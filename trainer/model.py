@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import cache
+from types import UnionType
 from typing import Any, TypeAlias
 
 import torch
@@ -21,6 +22,25 @@ from glotmill.trainer.config import ConfigError
 
 #: What says which tokens a token sees: None (all before it), a boolean mask, or blocks of one.
 Mask: TypeAlias = Tensor | BlockMask | None
+
+# What a `config.json` has no defaults for, and the numbers that each scaling of positions needs.
+_SIZES = (
+    "vocab_size",
+    "hidden_size",
+    "intermediate_size",
+    "num_hidden_layers",
+    "num_attention_heads",
+)
+_SCALINGS = {
+    "default": (),
+    "linear": ("factor",),
+    "llama3": (
+        "factor",
+        "low_freq_factor",
+        "high_freq_factor",
+        "original_max_position_embeddings",
+    ),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,20 +70,29 @@ class LlamaConfig:
         `rope_parameters`.
 
         Raises:
-            ConfigError: it is of another architecture.
+            ConfigError: it is of another architecture, or lacks what the model needs.
         """
+        if not isinstance(content, dict):
+            raise ConfigError("config.json is not a map of keys such as 'model_type:'")
         kind, activation = content.get("model_type"), content.get("hidden_act", "silu")
-        rope = {**(content.get("rope_scaling") or {}), **(content.get("rope_parameters") or {})}
+        ropes = [content.get(name) or {} for name in ("rope_scaling", "rope_parameters")]
+        if not all(isinstance(each, dict) for each in ropes):
+            raise ConfigError("rope_scaling and rope_parameters of a model are maps of keys")
+        rope = {**ropes[0], **ropes[1]}
         scaling = rope.get("rope_type", rope.get("type", "default"))
-        wanted = (kind, activation, scaling in ("default", "linear", "llama3"))
+        wanted = (kind, activation, scaling in list(_SCALINGS))
         if wanted != ("llama", "silu", True):
             found = f"model_type {kind!r}, hidden_act {activation!r}, rope {scaling!r}"
             raise ConfigError(f"this is no Llama 2 or 3 ({found}): give it as model.transformers")
-        heads = content["num_attention_heads"]
+        given = {name: value for name, value in {**content, **rope}.items() if value is not None}
+        sizes = [*_SIZES, *({"num_key_value_heads", "head_dim"} & given.keys())]
+        if wrong := [name for name in sizes if not _is_number(given.get(name), int)]:
+            raise ConfigError(f"config.json has no whole number above 0 for {', '.join(wrong)}")
+        heads = given["num_attention_heads"]
         known = {
             "num_key_value_heads": heads,
-            "head_dim": content["hidden_size"] // heads,
-            **{name: value for name, value in {**content, **rope}.items() if value is not None},
+            "head_dim": given["hidden_size"] // heads,
+            **given,
             "rope_scaling": {**rope, "rope_type": scaling},
         }
         return cls(**{each.name: known[each.name] for each in fields(cls) if each.name in known})
@@ -75,6 +104,14 @@ class LlamaConfig:
                 f"hidden_size {self.hidden_size} must be a multiple of num_attention_heads {heads},"
                 f" that of num_key_value_heads {keys}, and head_dim {self.head_dim} even"
             )
+        rope, kind = self.rope_scaling, self.rope_scaling["rope_type"]
+        wrong = [name for name in _SCALINGS[kind] if not _is_number(rope.get(name), int | float)]
+        if wrong:
+            raise ConfigError(f"rope_scaling '{kind}' wants numbers above 0 for {', '.join(wrong)}")
+
+
+def _is_number(value: Any, kind: type | UnionType) -> bool:
+    return isinstance(value, kind) and 0 < value < math.inf
 
 
 class RMSNorm(nn.Module):

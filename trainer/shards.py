@@ -10,6 +10,7 @@ from typing import Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pydantic import ValidationError
 
 from glotmill.schemas.manifest import MANIFEST, SUCCESS, FileEntry, Manifest
 
@@ -33,11 +34,19 @@ def list_shards(
         folder: of which kind: shards, tokens/parquet or tokens/packed.
 
     Raises:
-        ShardError: the run is not finished.
+        ShardError: the run is not finished, or its manifest is gone or damaged.
     """
     if not (Path(root) / SUCCESS).exists():
         raise ShardError(f"{root} holds no finished corpus: there is no {SUCCESS}")
-    manifest = Manifest.model_validate_json((Path(root) / MANIFEST).read_bytes())
+    path = Path(root) / MANIFEST
+    try:
+        manifest = Manifest.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise ShardError(f"{path} cannot be read: {error.strerror}") from None
+    except ValidationError as error:
+        detail = error.errors()[0]
+        where = ".".join(map(str, detail["loc"])) or "the whole"
+        raise ShardError(f"{path} is damaged, at {where}: {detail['msg']}") from None
     return [file for file in manifest.files if file.path.startswith(f"{folder}/{split}-")]
 
 

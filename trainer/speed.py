@@ -90,12 +90,14 @@ class Clock:
 def flops_per_token(model: nn.Module, config: Mapping[str, Any], sequence_length: int) -> float:
     """Operations of a forward and a backward pass, per token (PaLM, arXiv 2204.02311, appendix B).
 
-    Six for each parameter but the embedding's, and 12 for each layer, channel of attention and
+    Six for each parameter but those of embeddings, and 12 for each layer, channel of attention and
     token that is attended to, of which causality leaves half.
     """
-    tied = config.get("tie_word_embeddings")  # then the embedding is the output's matrix too
-    named = model.named_parameters()
-    parameters = sum(each.numel() for name, each in named if tied or "embed" not in name)
+    # Tied, the embedding of the vocabulary is the output's matrix too.
+    kept = config.get("vocab_size") if config.get("tie_word_embeddings") else None
+    embeddings = (each for each in model.modules() if isinstance(each, nn.Embedding))
+    looked_up = sum(each.weight.numel() for each in embeddings if each.num_embeddings != kept)
+    parameters = sum(each.numel() for each in model.parameters()) - looked_up
     heads, hidden = config.get("num_attention_heads", 0), config.get("hidden_size", 0)
     width = heads * (config.get("head_dim") or hidden // max(heads, 1))
     return 6.0 * (parameters + config.get("num_hidden_layers", 0) * width * sequence_length)

@@ -83,6 +83,9 @@ def save_weights(
     """
     named = ((name.removeprefix("inner."), each) for name, each in model.named_parameters())
     tensors = {name: each.detach().to(dtype) for name, each in named}
+    # Those that are saved keep their type: some count, or are added to what float32 computes.
+    saved, buffers = model.state_dict().keys(), model.named_buffers()
+    tensors |= {name.removeprefix("inner."): each for name, each in buffers if name in saved}
     ends = np.cumsum([each.numel() * each.itemsize for each in tensors.values()])
     _, files = np.unique((ends - 1) // file_bytes, return_inverse=True)
     numbers = dict(zip(tensors, (files + 1).tolist(), strict=True))
