@@ -22,7 +22,8 @@ _NUM_STEPS, _WARMUP, _WINDOW = 60, 10, 16
 def find_rate(config: TrainConfig, world: World, console: Console) -> float | None:
     """The largest rate of a grid whose run is stable, named with the others on the console.
 
-    Stable is a run without a spike whose last quarter is no worse than its second, but for noise.
+    Stable is a run without a spike whose last quarter is no worse than its second and than the
+    loss before the first step, but for noise.
 
     Returns:
         None where none is.
@@ -56,4 +57,5 @@ def _try(rate: float, config: TrainConfig, corpus: Corpus, world: World) -> tupl
     last, second = losses[-quarter:], losses[quarter : 2 * quarter]
     # At a small rate, batches differ by more than is learned between the quarters.
     error = math.sqrt((variance(last) + variance(second)) / quarter)
-    return mean(last), mean(last) - mean(second) <= 2 * error
+    harmed = mean(last) - losses[0] > 2 * math.sqrt(variance(second))
+    return mean(last), not harmed and mean(last) - mean(second) <= 2 * error

@@ -9,7 +9,6 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import cache
-from types import UnionType
 from typing import Any, TypeAlias
 
 import torch
@@ -23,24 +22,9 @@ from glotmill.trainer.config import ConfigError
 #: What says which tokens a token sees: None (all before it), a boolean mask, or blocks of one.
 Mask: TypeAlias = Tensor | BlockMask | None
 
-# What a `config.json` has no defaults for, and the numbers that each scaling of positions needs.
-_SIZES = (
-    "vocab_size",
-    "hidden_size",
-    "intermediate_size",
-    "num_hidden_layers",
-    "num_attention_heads",
-)
-_SCALINGS = {
-    "default": (),
-    "linear": ("factor",),
-    "llama3": (
-        "factor",
-        "low_freq_factor",
-        "high_freq_factor",
-        "original_max_position_embeddings",
-    ),
-}
+# The numbers that each kind of scaling of positions needs.
+_LLAMA_3 = ("factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings")
+_SCALINGS = {"default": (), "linear": ("factor",), "llama3": _LLAMA_3}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,8 +69,10 @@ class LlamaConfig:
             found = f"model_type {kind!r}, hidden_act {activation!r}, rope {scaling!r}"
             raise ConfigError(f"this is no Llama 2 or 3 ({found}): give it as model.transformers")
         given = {name: value for name, value in {**content, **rope}.items() if value is not None}
-        sizes = [*_SIZES, *({"num_key_value_heads", "head_dim"} & given.keys())]
-        if wrong := [name for name in sizes if not _is_number(given.get(name), int)]:
+        derived = {"num_key_value_heads", "head_dim"} - given.keys()
+        sizes = (each.name for each in fields(cls) if each.type == "int")
+        needed = (name for name in sizes if name not in derived)
+        if wrong := [name for name in needed if not _is_number(given.get(name), int)]:
             raise ConfigError(f"config.json has no whole number above 0 for {', '.join(wrong)}")
         heads = given["num_attention_heads"]
         known = {
@@ -105,13 +91,13 @@ class LlamaConfig:
                 f" that of num_key_value_heads {keys}, and head_dim {self.head_dim} even"
             )
         rope, kind = self.rope_scaling, self.rope_scaling["rope_type"]
-        wrong = [name for name in _SCALINGS[kind] if not _is_number(rope.get(name), int | float)]
+        wrong = [name for name in _SCALINGS[kind] if not _is_number(rope.get(name), int, float)]
         if wrong:
             raise ConfigError(f"rope_scaling '{kind}' wants numbers above 0 for {', '.join(wrong)}")
 
 
-def _is_number(value: Any, kind: type | UnionType) -> bool:
-    return isinstance(value, kind) and 0 < value < math.inf
+def _is_number(value: Any, *kinds: type[float]) -> bool:
+    return isinstance(value, kinds) and 0 < value < math.inf
 
 
 class RMSNorm(nn.Module):

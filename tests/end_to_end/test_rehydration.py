@@ -77,7 +77,7 @@ TABLES = """\
 mix:
   tiers: [{name: all, at_least: 0, rate: 2}]
   validation: {share: %s, min_documents: 0}
-  rehydrate: {table: {2: 3, 4: 1.5}, labels: {deu_Latn: {1: 0, 2: 1}}}
+  rehydrate: {table: {2: 3, 4: 1.5}, labels: {deu_Latn: {1: 0.5, 2: 1}}}
 """
 ROWS = [
     *copies("eng", "lonely", 40, 1), *copies("eng", "double", 30, 2),
@@ -87,7 +87,7 @@ ROWS = [
 ]  # fmt: skip
 WEIGHTS = {
     ("eng_Latn", 1): 1, ("eng_Latn", 2): 3, ("eng_Latn", 3): 3, ("eng_Latn", 5): 1.5,
-    ("deu_Latn", 1): 0, ("deu_Latn", 2): 1,
+    ("deu_Latn", 1): 0.5, ("deu_Latn", 2): 1,
 }  # fmt: skip
 
 
@@ -99,7 +99,7 @@ def test_copies_are_the_product_of_rate_and_weight(tmp_path: Path) -> None:
     )
     assert Counter((label, size) for label, size, _ in found) == {
         ("eng_Latn", 1): 40, ("eng_Latn", 2): 30, ("eng_Latn", 3): 20, ("eng_Latn", 5): 10,
-        ("deu_Latn", 2): 20,
+        ("deu_Latn", 1): 20, ("deu_Latn", 2): 20,
     }  # fmt: skip
     for (label, size, _), number in found.items():
         assert number == 2 * WEIGHTS[label, size]

@@ -135,6 +135,55 @@ def test_another_architecture() -> None:
         LlamaConfig.from_json({**BASE, "model_type": "gpt_neox"})
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"num_attention_heads": None, "vocab_size": None}, "for vocab_size, num_attention_heads$"),
+        ({"hidden_size": "64"}, "no whole number above 0 for hidden_size$"),
+        ({"num_attention_heads": 0}, "for num_attention_heads$"),
+        ({"head_dim": 0, "num_key_value_heads": "2"}, "for num_key_value_heads, head_dim$"),
+        ({"rope_scaling": "linear"}, "rope_scaling and rope_parameters of a model are maps"),
+        ({"rope_scaling": {"type": "linear"}}, "'linear' wants numbers above 0 for factor$"),
+        (
+            {"rope_parameters": {**LLAMA_3_SCALING, "factor": "8", "low_freq_factor": 0}},
+            "'llama3' wants numbers above 0 for factor, low_freq_factor$",
+        ),
+        (
+            {"rope_scaling": {"rope_type": "llama3", "factor": 8.0}},
+            "for low_freq_factor, high_freq_factor, original_max_position_embeddings$",
+        ),
+    ],
+)
+def test_a_config_json_that_lacks_something(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        LlamaConfig.from_json({**BASE, "model_type": "llama", **changes})
+
+
+def test_a_config_json_that_is_no_map() -> None:
+    with pytest.raises(ConfigError, match=r"config.json is not a map of keys"):
+        LlamaConfig.from_json([BASE])  # type: ignore[arg-type]
+
+
+def test_buffers_that_are_saved_are_in_the_files(tmp_path: Path) -> None:
+    """As the bias by which DeepSeek-V3 balances its experts, which no gradient teaches."""
+    shape = {**BASE, "num_hidden_layers": 2, "num_attention_heads": 2, "moe_intermediate_size": 16}
+    heads = {"kv_lora_rank": 16, "q_lora_rank": 16, "qk_nope_head_dim": 8, "qk_rope_head_dim": 8}
+    experts = {"n_routed_experts": 4, "num_experts_per_tok": 2, "n_group": 1, "topk_group": 1}
+    rest = {"v_head_dim": 8, "first_k_dense_replace": 1, "num_key_value_heads": 2}
+    config = transformers.DeepseekV3Config(**shape, **heads, **experts, **rest)
+    torch.manual_seed(0)
+    model = transformers.AutoModelForCausalLM.from_config(config).eval()
+    buffers = dict(model.named_buffers())
+    (name,) = (each for each in buffers if each.endswith("e_score_correction_bias"))
+    buffers[name].copy_(torch.tensor([3.0, -3.0, 1.001, -1.001]))
+    save_weights(torch.nn.ModuleDict({"inner": model}), tmp_path, config.to_dict(), torch.bfloat16)
+    read, told = transformers.AutoModelForCausalLM.from_pretrained(
+        tmp_path, dtype=torch.float32, output_loading_info=True
+    )
+    assert not any(told.values())
+    assert torch.equal(dict(read.named_buffers())[name], buffers[name])
+
+
 def test_weights_that_do_not_fit(tmp_path: Path) -> None:
     theirs(SHAPES["llama2"]).save_pretrained(tmp_path)
     config = LlamaConfig.from_json({**SHAPES["llama2"], "model_type": "llama", "vocab_size": 161})

@@ -43,6 +43,19 @@ def test_unfinished_run(corpus: Path) -> None:
         texts(corpus, "train")
 
 
+def test_a_manifest_that_is_cut_or_gone(corpus: Path) -> None:
+    path = corpus / MANIFEST
+    path.write_bytes(path.read_bytes()[:40])
+    with pytest.raises(ShardError, match=r"manifest.json is damaged, at the whole: Invalid JSON"):
+        texts(corpus, "train")
+    path.write_text('{"stage": "corpus"}')
+    with pytest.raises(ShardError, match=r"manifest.json is damaged, at key: Field required"):
+        texts(corpus, "train")
+    path.unlink()
+    with pytest.raises(ShardError, match=r"manifest.json cannot be read: No such file"):
+        texts(corpus, "train")
+
+
 def test_shard_of_another_size(corpus: Path) -> None:
     path = corpus / "shards" / "train-00001-of-00002.parquet"
     path.write_bytes(path.read_bytes() + b"x")

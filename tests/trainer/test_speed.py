@@ -39,6 +39,28 @@ def test_operations_are_those_that_torch_counts(tied: bool, head_dim: int) -> No
     assert flops_per_token(model, content, LENGTH) == matrices + 6 * norms + attention
 
 
+@pytest.mark.parametrize("tied", [True, False])
+@pytest.mark.parametrize(
+    ("config", "model"),
+    [("GPT2Config", "GPT2LMHeadModel"), ("GPTNeoXConfig", "GPTNeoXForCausalLM")],
+)
+def test_embeddings_are_told_by_what_they_do(config: str, model: str, tied: bool) -> None:
+    """GPT-2 calls them `wte` and `wpe`; GPT-NeoX's `embed_out` was a matrix of the output."""
+    transformers = pytest.importorskip("transformers", reason="transformers is not installed")
+    shape = {"hidden_size": HIDDEN, "num_hidden_layers": LAYERS, "num_attention_heads": 8}
+    content = {"vocab_size": 160, "tie_word_embeddings": tied, **shape}
+    made = getattr(transformers, model)(getattr(transformers, config)(**content))
+    tokens = torch.zeros((BATCH, LENGTH), dtype=torch.long)
+    with FlopCounterMode(display=False) as counter:
+        made(tokens).logits.sum().backward()
+    counts = counter.get_flop_counts()["Global"]
+    matrices = sum(counts[each] for each in (torch.ops.aten.mm, torch.ops.aten.addmm))
+    vectors = sum(each.numel() for each in made.parameters() if each.ndim == 1)
+    attention = 12 * LAYERS * HIDDEN * LENGTH / 2
+    expected = matrices / tokens.numel() + 6 * vectors + attention
+    assert flops_per_token(made, content, LENGTH) == expected
+
+
 def test_the_utilisation(make_config: Callable[..., Any], world: Any) -> None:
     model, content = llama(head_dim=8)
     config = make_config(peak_flops=1e9, sequence_length=LENGTH)

@@ -69,3 +69,22 @@ def test_damaged_lines_stop_neither_a_run_nor_its_summary(tmp_path: Path) -> Non
     assert [line["step"] for line in read_metrics(path)] == [0, 1, 1]
     assert path.read_bytes() == b"".join(lines[:4])
     assert "-25.0%" in told(folder)
+
+
+def test_a_run_that_starts_anew_is_told_without_the_one_before(tmp_path: Path) -> None:
+    write_run(tmp_path, {"high": 9.0}, {"high": 8.0})
+    text = told(write_run(tmp_path, {"high": 4.0}, {"high": 3.0}))
+    assert [line["step"] for line in read_metrics(tmp_path / "metrics.jsonl")] == [0, 0, 1, 1]
+    assert "-25.0%" in text
+
+
+def test_curves_of_a_run_that_starts_anew_are_its_own(tmp_path: Path) -> None:
+    pytest.importorskip("torch.utils.tensorboard", reason="no torch or no tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    for loss in (9.0, 4.0):
+        log = MetricsLog(tmp_path, 0, tensorboard=True)
+        log.write("validation", 0, loss=loss)
+        log.close()
+    board = EventAccumulator(str(tmp_path / "tensorboard")).Reload()
+    assert [event.value for event in board.Scalars("validation/loss")] == [4.0]

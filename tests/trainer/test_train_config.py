@@ -38,6 +38,18 @@ def test_numbers_as_people_write_them(tmp_path: Path) -> None:
         ("schedule: {kind: linear}\n", r"train.yaml:4: 'schedule.kind' is 'linear'; .*cosine"),
         ("model: {shape: {}, path: x}\n", "exactly one of path, transformers and shape"),
         ("steps: many\n", r"train.yaml:4: 'steps' wants a whole number, not 'many'"),
+        (
+            "optimizer:\n  betas: [0.9, 1.0]\n",
+            r"train.yaml:5: 'optimizer.betas.1' wants less than 1",
+        ),
+        (
+            "optimizer:\n  lr: .inf\n",
+            r"train.yaml:5: 'optimizer.lr' wants a finite number, not inf",
+        ),
+        ("z_loss: .nan\n", r"train.yaml:4: 'z_loss' wants a finite number, not nan"),
+        ("peak_flops: .inf\n", r"train.yaml:4: 'peak_flops' wants a finite number"),
+        ("spikes: {deviations: .inf}\n", r"'spikes.deviations' wants a finite number"),
+        ("model: {shape: {rope_theta: .inf}}\n", r"'model.shape.rope_theta' wants a finite number"),
     ],
 )
 def test_errors(text: str, message: str, tmp_path: Path) -> None:
