@@ -25,23 +25,26 @@ _ROWS = 64
 class Transformers(nn.Module):
     """Any causal language model of `transformers`, called as ours is.
 
-    It is given masks always: without one, `transformers` takes positions that are reset for
-    documents, and hides them from each other.
+    It is given positions, and masks always: without one, `transformers` takes positions that are
+    reset for documents, and hides them from each other. Where sequences are no more than their
+    tokens (`plain`) it is given neither.
     """
 
-    def __init__(self, inner: Any, dtype: torch.dtype) -> None:
+    def __init__(self, inner: Any, dtype: torch.dtype, *, plain: bool = False) -> None:
         super().__init__()
         self.inner = inner
         self.config = inner.config
         text = inner.config.get_text_config()
         self._dtype, self._window = dtype, getattr(text, "sliding_window", None)
-        self._kinds = set(getattr(text, "layer_types", None) or ())
-        if others := self._kinds - {_FULL, _SLIDING}:
-            raise ConfigError(f"layers of {', '.join(sorted(others))} are not trained here")
+        self._kinds, self._plain = set(getattr(text, "layer_types", None) or ()), plain
+        if not plain and (others := self._kinds - {_FULL, _SLIDING}):
+            raise ConfigError(f"layers of {', '.join(sorted(others))} take no masks")
 
     def forward(self, tokens: Tensor, positions: Tensor, mask: Tensor | None = None) -> Tensor:
         """Logits of the token after each, [batch, length, vocab_size]."""
-        options = {"position_ids": positions, "attention_mask": self._masks(tokens, mask)}
+        options = {}
+        if not self._plain:
+            options = {"position_ids": positions, "attention_mask": self._masks(tokens, mask)}
         return self.inner(input_ids=tokens, use_cache=False, **options).logits
 
     def _masks(self, tokens: Tensor, mask: Tensor | None) -> Any:
@@ -101,21 +104,24 @@ def _build_transformers(
     except ImportError:
         message = "model.transformers needs the package transformers: pip install transformers"
         raise ConfigError(message) from None
-    name = config.model.transformers
+    name, plain = config.model.transformers, not (config.mask_documents or config.reset_positions)
     try:
         inner, found = AutoModelForCausalLM.from_pretrained(
             name, dtype=torch.float32, output_loading_info=True
         )
         if missing := sorted(found["missing_keys"]):
             raise ConfigError(f"there is no tensor {missing[0]} ({len(missing)} are missing)")
-        _try(Transformers(inner.eval(), torch.float32), config.sequence_length)
+        _try(Transformers(inner.eval(), torch.float32, plain=plain), config.sequence_length)
     except Exception as error:  # models of others fail in ways of their own
-        raise ConfigError(f"model.transformers: {name} cannot be trained: {error}") from None
+        advice = "" if plain else " ('mask_documents' and 'reset_positions' ask for masks)"
+        raise ConfigError(
+            f"model.transformers: {name} cannot be trained: {error}{advice}"
+        ) from None
     _check_vocabulary(inner.config.vocab_size, vocab_size)
     if config.activation_checkpointing:
         options = {"use_reentrant": False}
         inner.gradient_checkpointing_enable(gradient_checkpointing_kwargs=options)
-    model = Transformers(inner.to(world.device), dtype)
+    model = Transformers(inner.to(world.device), dtype, plain=plain)
     spread(model, world, dtype, config.compile)
     return model, inner.config.to_dict()
 

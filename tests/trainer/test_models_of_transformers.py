@@ -87,7 +87,7 @@ def test_what_a_token_sees(name: str, tmp_path: Path) -> None:
     ("kind", "options", "message"),
     [
         ("BloomConfig", {}, "cannot be trained: too many values to unpack"),
-        ("MambaConfig", {}, "cannot be trained: layers of linear_attention are not trained here"),
+        ("MambaConfig", {}, "cannot be trained: layers of linear_attention take no masks .'mask_"),
         ("GPT2Config", {"n_positions": 16}, "cannot be trained: index out of range"),
     ],
 )
@@ -102,6 +102,17 @@ def test_a_model_that_cannot_be_called_so(
     folder = saved(tmp_path / "model", kind, **options)
     with pytest.raises(ConfigError, match=message):
         Trainer(make_config(model={"transformers": folder}), world)
+
+
+@pytest.mark.parametrize("kind", ["BloomConfig", "MambaConfig"])
+def test_any_model_trains_without_masks(
+    kind: str, make_config: Make, world: World, tmp_path: Path
+) -> None:
+    folder = saved(tmp_path / "model", kind)
+    options = {"mask_documents": False, "reset_positions": False, "steps": 3}
+    trainer = Trainer(make_config(model={"transformers": folder}, **options), world)
+    assert trainer.run() == "finished"
+    transformers.AutoModelForCausalLM.from_pretrained(Path(trainer.config.out) / "model")
 
 
 def test_a_model_with_a_tensor_missing(make_config: Make, world: World, tmp_path: Path) -> None:
