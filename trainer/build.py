@@ -53,8 +53,9 @@ class Transformers(nn.Module):
         distance = places[:, None] - places[None, :]
         seen = (distance >= 0).expand(len(tokens), 1, -1, -1) if mask is None else mask
         near = seen if self._window is None else seen & (distance < self._window)
-        masks = {_FULL: self._added(seen), _SLIDING: self._added(near)}
-        return masks if _SLIDING in self._kinds else masks[_FULL if self._kinds else _SLIDING]
+        if _SLIDING in self._kinds:
+            return {_FULL: self._added(seen), _SLIDING: self._added(near)}
+        return self._added(seen if self._kinds else near)
 
     def _added(self, seen: Tensor) -> Tensor:
         hidden = torch.zeros(seen.shape, dtype=self._dtype, device=seen.device)
