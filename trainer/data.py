@@ -97,6 +97,7 @@ class TokenDataset:
                 f" {entry.num_documents:,} documents of {entry.num_tokens:,} tokens:"
                 " run the mix again, or restore the files that it wrote"
             )
+        self._files.check()
 
     def read(self, start: int, count: int) -> tuple[npt.NDArray[Any], Integers, Integers]:
         """Tokens from a place in the ring on.

@@ -10,6 +10,7 @@ from token_corpus import write_corpus
 
 torch = pytest.importorskip("torch", reason="torch is not installed: pip install 'glotmill[train]'")
 
+from glotmill.schemas.indexed_dataset import IndexedDatasetError  # noqa: E402
 from glotmill.schemas.training import TrainingStage, load_training  # noqa: E402
 from glotmill.trainer.checkpoint import CheckpointError  # noqa: E402
 from glotmill.trainer.config import ConfigError, TrainConfig  # noqa: E402
@@ -124,3 +125,13 @@ def test_a_damaged_table_of_documents(content: bytes, tmp_path: Path) -> None:
     (tmp_path / str(training.datasets[0].documents)).write_bytes(content)
     with pytest.raises(DataError, match=r"documents.parquet is damaged"):
         Corpus(training, tmp_path)
+
+
+def test_a_damaged_index(tmp_path: Path) -> None:
+    path = write_corpus(tmp_path, count=30)
+    index = tmp_path / "tokens" / "train-code_text_document.idx"
+    content = bytearray(index.read_bytes())
+    content[34] += 1  # of the first sequence's length
+    index.write_bytes(content)
+    with pytest.raises(IndexedDatasetError, match="the pointer of sequence 1 is not the sum"):
+        Corpus(load_training(path), tmp_path)
