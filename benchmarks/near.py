@@ -30,27 +30,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from measure import measured
 from peers import glotmill_run
 
 HERE = Path(__file__).parent
 GLOTMILL = "glotmill"
-# Measures a command from a process that is itself small: a child begins with the memory of the
-# process it was forked from, and that would count as its peak.
-MEASURE = """\
-import json, os, subprocess, sys, time
-start = time.monotonic()
-with open(sys.argv[2], "wb") as log:
-    child = subprocess.Popen(sys.argv[3:], stdout=log, stderr=subprocess.STDOUT)
-    _, status, used = os.wait4(child.pid, 0)
-cost = {
-    "wall": time.monotonic() - start,
-    "cpu": used.ru_utime + used.ru_stime,
-    "peak_mib": used.ru_maxrss / 1024,
-    "exit_code": os.waitstatus_to_exitcode(status),
-}
-with open(sys.argv[1], "w") as stream:
-    json.dump(cost, stream)
-"""
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS"), "1")
 
 
@@ -158,15 +142,15 @@ def measure(command: list[str], folder: Path, done: Path | None = None) -> dict[
         RuntimeError: it failed; the message ends with what it wrote last.
     """
     folder.mkdir(parents=True)
-    cost, log = folder / "cost.json", folder / "log.txt"
+    log = folder / "log.txt"
     environment = {**os.environ, **ONE_THREAD, "HF_HUB_OFFLINE": "1", "HF_HOME": str(folder)}
-    launcher = [sys.executable, "-I", "-S", "-c", MEASURE, str(cost), str(log)]
-    subprocess.run([*launcher, *command], check=True, env=environment)
-    measured: dict[str, float] = json.loads(cost.read_text())
-    if measured["exit_code"] and not (done and done.exists()):
+    with log.open("wb") as stream:
+        cost = measured(command, stream, environment, check=False)
+    (folder / "cost.json").write_text(json.dumps(cost))
+    if cost["exit_code"] and not (done and done.exists()):
         last = log.read_text(errors="replace").strip().splitlines()[-5:]
-        raise RuntimeError("\n".join([f"exit code {measured['exit_code']}, see {log}", *last]))
-    return measured
+        raise RuntimeError("\n".join([f"exit code {cost['exit_code']}, see {log}", *last]))
+    return cost
 
 
 def run_peer(setting: Setting, corpus: Path, folder: Path, venvs: Path) -> Result:

@@ -135,7 +135,7 @@ class TokenDataset:
         starts = np.linspace(0, self.num_tokens, _LOOKS, endpoint=False).astype(np.int64)
         looks = [self._files.tokens[start : start + _LOOKS] for start in starts]
         parts = (self._files.sizes, self._groups, np.concatenate(looks))
-        return b"".join(xxhash.xxh3_128_digest(part.tobytes()) for part in parts)
+        return b"".join(xxhash.xxh3_128_digest(part.data) for part in parts)
 
     def groups_of(self, documents: Integers) -> Integers:
         """The group of each document."""

@@ -356,9 +356,15 @@ def test_a_folder_is_no_recipe(tmp_path):
         load_recipe(tmp_path)
 
 
-def test_unset_variables_are_all_named(errors, monkeypatch):
-    monkeypatch.delenv("GLOTMILL_TEST_ONE", raising=False)
-    monkeypatch.delenv("GLOTMILL_TEST_TWO", raising=False)
+@pytest.fixture
+def unset(monkeypatch):
+    """No environment sets the variables that the tests name."""
+    for name in ("GLOTMILL_TEST_ONE", "GLOTMILL_TEST_TWO"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.usefixtures("unset")
+def test_unset_variables_are_all_named(errors):
     text = HEAD + (
         "sources:\n  - {name: a, path: '${GLOTMILL_TEST_ONE}/x'}\n"
         "  - name: b\n    path: ['y', '${GLOTMILL_TEST_TWO}/x']\n"
@@ -369,9 +375,8 @@ def test_unset_variables_are_all_named(errors, monkeypatch):
     ]
 
 
-def test_unset_variables_hide_no_other_error(errors, monkeypatch):
-    monkeypatch.delenv("GLOTMILL_TEST_ONE", raising=False)
-    monkeypatch.delenv("GLOTMILL_TEST_TWO", raising=False)
+@pytest.mark.usefixtures("unset")
+def test_unset_variables_hide_no_other_error(errors):
     text = SOURCE.replace("x}", "'${GLOTMILL_TEST_ONE}/${GLOTMILL_TEST_ONE}'}") + (
         "seed: ${GLOTMILL_TEST_TWO}\nscript:\n  min_share: 7\n"
         "mix: {strategy: '${GLOTMILL_TEST_TWO}', tiers: emma}\ntresholds: 1\n"
@@ -389,9 +394,8 @@ def test_unset_variables_hide_no_other_error(errors, monkeypatch):
     ]
 
 
-def test_names_that_are_unset_variables_differ(errors, monkeypatch):
-    monkeypatch.delenv("GLOTMILL_TEST_ONE", raising=False)
-    monkeypatch.delenv("GLOTMILL_TEST_TWO", raising=False)
+@pytest.mark.usefixtures("unset")
+def test_names_that_are_unset_variables_differ(errors):
     text = HEAD + (
         "sources:\n  - {name: a, path: x, domain: '${GLOTMILL_TEST_ONE}'}\n"
         "mix:\n  tiers:\n    - {name: '${GLOTMILL_TEST_ONE}', at_least: 0, rate: 1}\n"
@@ -402,8 +406,8 @@ def test_names_that_are_unset_variables_differ(errors, monkeypatch):
     ]
 
 
-def test_what_leads_nowhere_hides_no_unset_variable(errors, tmp_path, monkeypatch):
-    monkeypatch.delenv("GLOTMILL_TEST_ONE", raising=False)
+@pytest.mark.usefixtures("unset")
+def test_what_leads_nowhere_hides_no_unset_variable(errors, tmp_path):
     variable = "the environment variable GLOTMILL_TEST_ONE is not set"
     text = "seed: ${GLOTMILL_TEST_ONE}\nextends: base.yaml\nname: ${GLOTMILL_TEST_ONE}\n"
     assert errors(text) == [
@@ -415,8 +419,8 @@ def test_what_leads_nowhere_hides_no_unset_variable(errors, tmp_path, monkeypatc
     assert errors(text)[1:] == [f"recipe.yaml:1: {variable}", f"recipe.yaml:3: {variable}"]
 
 
-def test_an_unset_variable_in_extends_is_named_before_the_file_is_looked_for(errors, monkeypatch):
-    monkeypatch.delenv("GLOTMILL_TEST_ONE", raising=False)
+@pytest.mark.usefixtures("unset")
+def test_an_unset_variable_in_extends_is_named_before_the_file_is_looked_for(errors):
     assert errors("extends: ${GLOTMILL_TEST_ONE}/base.yaml\n") == [
         "recipe.yaml:1: the environment variable GLOTMILL_TEST_ONE is not set"
     ]
