@@ -111,7 +111,8 @@ def num_bytes(pipeline: beam.Pipeline) -> int:
 @pytest.mark.parametrize("stage", STAGES)
 def test_graphs_do_not_grow_with_units(stage: str) -> None:
     few, many = (num_bytes(build_stage(stage, lock_of(n))) for n in (20_000, 200_000))
-    assert abs(many - few) < 100
+    # Functions are pickled and compressed, so that an order of hashes moves the size by some bytes.
+    assert abs(many - few) < 1_000
     assert many < 100_000
 
 
