@@ -83,10 +83,10 @@ def make_step(given: argparse.Namespace, documents: int) -> Step:
     """Random tokens, each sequence of as many documents of equal length as asked for."""
     shape = (given.micro, given.length)
     rng = np.random.default_rng(0)
-    tokens = rng.integers(0, SHAPES[given.shape]["vocab_size"], shape)
-    number = np.broadcast_to(np.arange(given.length) * documents // given.length, shape)
-    positions = np.broadcast_to(np.arange(given.length), shape)
-    batch = Batch(tokens, tokens, number.astype(np.int32), positions.copy(), np.zeros_like(tokens))
+    tokens = rng.integers(0, SHAPES[given.shape]["vocab_size"], shape, np.int32)
+    positions = np.tile(np.arange(given.length, dtype=np.int32), (given.micro, 1))
+    number = positions * documents // given.length
+    batch = Batch(tokens, tokens, number, positions, np.zeros_like(tokens))
     return Step(0, given.micro, [batch])
 
 
@@ -114,8 +114,8 @@ def bare(given: argparse.Namespace, world: World, compiled: bool) -> Callable[[]
     called = torch.compile(model) if compiled else model
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, fused=True)
     batch = make_step(given, 1).batches[0]
-    tokens = torch.from_numpy(batch.tokens).to(world.device)
-    positions = torch.from_numpy(batch.positions).to(world.device)
+    tokens = torch.from_numpy(batch.tokens).to(world.device).long()
+    positions = torch.from_numpy(batch.positions).to(world.device).long()
 
     def once() -> None:
         with torch.autocast(world.device.type, torch.bfloat16, enabled=tokens.is_cuda):

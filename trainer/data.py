@@ -42,21 +42,21 @@ class Group(NamedTuple):
 
 @dataclass(frozen=True)
 class Batch:
-    """Sequences; all arrays are [num_sequences, sequence_length].
+    """Sequences; all arrays are int32 [num_sequences, sequence_length].
 
     Attributes:
-        tokens: int64.
-        targets: the token that follows each, or IGNORED, int64.
-        documents: which document of its sequence a token is of, counted from 0, int32.
-        positions: of each token in its sequence, or in its document where they are reset, int64.
-        groups: of the target's document, int64.
+        tokens: numbers of the vocabulary.
+        targets: the token that follows each, or IGNORED.
+        documents: which document of its sequence a token is of, counted from 0.
+        positions: of each token in its sequence, or in its document where they are reset.
+        groups: of the target's document.
     """
 
-    tokens: npt.NDArray[np.int64]
-    targets: npt.NDArray[np.int64]
+    tokens: npt.NDArray[np.int32]
+    targets: npt.NDArray[np.int32]
     documents: npt.NDArray[np.int32]
-    positions: npt.NDArray[np.int64]
-    groups: npt.NDArray[np.int64]
+    positions: npt.NDArray[np.int32]
+    groups: npt.NDArray[np.int32]
 
 
 class TokenDataset:
@@ -137,9 +137,9 @@ class TokenDataset:
         parts = (self._files.sizes, self._groups, np.concatenate(looks))
         return b"".join(xxhash.xxh3_128_digest(part.data) for part in parts)
 
-    def groups_of(self, documents: Integers) -> Integers:
+    def groups_of(self, documents: Integers) -> npt.NDArray[np.int32]:
         """The group of each document."""
-        return self._groups[documents].astype(np.int64)
+        return self._groups[documents]
 
     def describe(self, documents: Sequence[int]) -> Iterator[dict[str, Any]]:
         """The rows that the mix wrote of some documents, reading no more than their row groups."""
@@ -219,9 +219,9 @@ def make_batch(
     """
     places = list(places)
     shape = (len(places), cut.length)
-    tokens, targets, groups = (np.full(shape, fill) for fill in (0, IGNORED, 0))
-    documents = np.zeros(shape, np.int32)
-    positions = np.tile(np.arange(cut.length), (len(places), 1))
+    tokens, documents, groups = np.zeros((3, *shape), np.int32)
+    targets = np.full(shape, IGNORED, np.int32)
+    positions = np.tile(np.arange(cut.length, dtype=np.int32), (len(places), 1))
     for row, (dataset, start) in enumerate(places):
         if dataset < 0:
             continue

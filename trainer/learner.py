@@ -124,7 +124,7 @@ class Learner:
     def _forward(self, batch: Batch, sums: Tensor) -> Tensor:
         """What gradients are taken of, summed over the batch; losses and tokens go into `sums`."""
         arrays = (batch.tokens, batch.positions, batch.targets, batch.groups, batch.documents)
-        on_device = (torch.from_numpy(each).to(self._world.device) for each in arrays)
+        on_device = (torch.from_numpy(each).to(self._world.device).long() for each in arrays)
         tokens, positions, targets, groups, documents = on_device
         mask = None
         if self._config.mask_documents:
