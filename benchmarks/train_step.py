@@ -162,7 +162,7 @@ def seconds_of_transformers(given: argparse.Namespace, world: World, compiled: b
             times.append(now(world.device))
 
     content = config_json(llama_config(given))
-    rows = torch.from_numpy(make_step(given, 1).batches[0].tokens)
+    rows = torch.from_numpy(make_step(given, 1).batches[0].tokens).long()
     with tempfile.TemporaryDirectory() as folder:
         options = transformers.TrainingArguments(
             output_dir=folder,
