@@ -16,6 +16,7 @@ from typing import Any
 
 import torch.distributed.checkpoint as dcp
 import xxhash
+from filelock import FileLock, Timeout
 from torch import nn
 from torch.distributed.checkpoint.metadata import Metadata
 from torch.distributed.checkpoint.planner import SavePlan, SavePlanner
@@ -28,6 +29,8 @@ from glotmill.trainer.world import World
 
 _STATE, _SUM, _ASIDE = "checkpoint.json", ".xxh3", ".tmp"
 _CHUNK = 1 << 22
+# What a model's config.json says of other things than the model.
+_ABOUT = {"_name_or_path", "architectures", "dtype", "torch_dtype", "transformers_version"}
 
 
 class CheckpointError(Exception):
@@ -102,12 +105,23 @@ class Checkpoints:
     """The checkpoints of a run: one is being written at a time, the last few are kept."""
 
     def __init__(self, folder: Path, options: Options, world: World) -> None:
+        """Keeps other runs out of the folder, and removes what one that was killed left there.
+
+        Raises:
+            CheckpointError: another run is writing there.
+        """
         self.folder, self._options, self._world = folder, options, world
         self._writing: Future[Any] | None = None
+        self._lock = FileLock(folder.parent / ".lock", blocking=False, is_singleton=True)
         world.first(self._clear)
 
     def _clear(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self._lock.acquire()
+        except Timeout:
+            message = f"another run is training into {self.folder.parent}: choose another 'out'"
+            raise CheckpointError(message) from None
         for left in self.folder.glob(f"*{_ASIDE}"):  # by a process that was killed
             shutil.rmtree(left)
 
@@ -209,6 +223,24 @@ def _check_shapes(path: Path, metadata: Metadata, weights: dict[str, Any]) -> No
             f"{path} is of another model ({shapes}; {len(names)} differ in all):"
             " restore 'model' of the configuration, or train into another folder"
         )
+
+
+def check_model(path: Path, was: dict[str, Any], model: dict[str, Any]) -> None:
+    """Compare the settings of two models, as far as both say them.
+
+    Args:
+        path: of the checkpoint of the first one.
+        was: its `config.json`.
+        model: the `config.json` of the other one.
+
+    Raises:
+        CheckpointError: some differ that tell what is computed.
+    """
+    both = sorted(was.keys() & model.keys() - _ABOUT)
+    differs = [f"{key} was {was[key]}, is {model[key]}" for key in both if was[key] != model[key]]
+    if differs:
+        advice = "restore 'model' of the configuration, or train into another folder"
+        raise CheckpointError(f"{path} is of another model ({'; '.join(differs)}): {advice}")
 
 
 def read_state(path: Path) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from rich.console import Console
 from glotmill.trainer.config import TrainConfig
 from glotmill.trainer.data import Corpus
 from glotmill.trainer.learner import Learner
-from glotmill.trainer.plan import loader_of, open_corpus
+from glotmill.trainer.plan import check_out, loader_of, open_corpus
 from glotmill.trainer.spikes import spike_limit
 from glotmill.trainer.world import World
 
@@ -28,6 +28,7 @@ def find_rate(config: TrainConfig, world: World, console: Console) -> float | No
     Returns:
         None where none is.
     """
+    check_out(config)
     corpus = open_corpus(config, world)
     best = None
     for rate in _RATES:

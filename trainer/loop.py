@@ -16,12 +16,13 @@ import numpy as np
 import torch
 
 from glotmill.schemas.wording import counted
-from glotmill.trainer.checkpoint import CheckpointError, Checkpoints
+from glotmill.trainer.checkpoint import CheckpointError, Checkpoints, check_model
 from glotmill.trainer.config import TrainConfig
 from glotmill.trainer.data import Step, make_batch, places_of_rank, validation_places
 from glotmill.trainer.learner import Learner, Sums
 from glotmill.trainer.metrics import Breakdown, MetricsLog, forgetting
 from glotmill.trainer.plan import (
+    check_out,
     cut_of,
     loader_of,
     num_samples_of,
@@ -57,6 +58,7 @@ class RunState:
         window: losses that spikes are told by.
         skipped: batches that were left out, after a rewind each: position, number of samples.
         first: losses by category of the first validation.
+        model: the settings of the model.
     """
 
     order: dict[str, Any]
@@ -68,6 +70,7 @@ class RunState:
     window: list[float] = field(default_factory=list)
     skipped: list[tuple[int, int]] = field(default_factory=list)
     first: dict[str, Any] = field(default_factory=dict)
+    model: dict[str, Any] = field(default_factory=dict)
 
 
 class Trainer:
@@ -85,22 +88,24 @@ class Trainer:
 
         Raises:
             TrainingFileError, DataError, IndexedDatasetError: the corpus cannot be read.
-            ConfigError: the model cannot be used.
-            CheckpointError: the last checkpoint is damaged, or of another order of samples.
+            ConfigError: the model or the folder cannot be used.
+            CheckpointError: the last checkpoint is damaged, or of another order of samples or
+                another model, or another run is writing checkpoints there.
         """
         self.config, self.world, self.out = config, world, Path(config.out)
         self.stop, self._stopping, self._num_lost = threading.Event(), False, 0
         self.on_step: Callable[[Step], None] = lambda step: None
+        check_out(config)
+        self._checkpoints = Checkpoints(self.out / "checkpoints", config.checkpoints, world)
         self.corpus = open_corpus(config, world)
         groups, training = self.corpus.groups, self.corpus.training
         self.learner = Learner(config, training.tokenizer.vocab_size, len(groups), world)
         num_samples = num_samples_of(config, self.corpus)
         self._order = self.corpus.order(config.sequence_length, num_samples, config.seed)
         self._breakdown = Breakdown(groups, training)
-        self._checkpoints = Checkpoints(self.out / "checkpoints", config.checkpoints, world)
         zeros = [0.0] * len(groups)
         order = {**self._order.identity, "content": self.corpus.content()}
-        self.state = RunState(order, zeros, zeros, zeros)
+        self.state = RunState(order, zeros, zeros, zeros, model=self.learner.config_json)
         self._resume()
         state = self.state
         num_skipped = sum(size for start, size in state.skipped if start < state.position)
@@ -233,6 +238,7 @@ class Trainer:
                 " cannot be said: restore the configuration (stages are shares of steps *"
                 " batch.sequences) and corpus, or train into another folder"
             )
+        check_model(found[-1], state.model, self.state.model)
         self.state = state
 
     def _rewind(self, step: Step, loss: float) -> bool:

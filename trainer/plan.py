@@ -17,17 +17,29 @@ if TYPE_CHECKING:  # torch is not needed to read configurations
     from glotmill.trainer.world import World
 
 
+def check_out(config: TrainConfig) -> None:
+    """Whether a run may write into its folder.
+
+    Raises:
+        ConfigError: it would write over its corpus or its model.
+    """
+    out, start = Path(config.out).resolve(), config.model.path or config.model.transformers
+    if out == Path(config.data).resolve().parent:
+        raise ConfigError(f"{out} is the folder of the corpus: 'out' must be one of its own")
+    if start and Path(start).resolve() == out / "model":
+        raise ConfigError(f"{start} is where this run saves its model: choose another 'out'")
+
+
 def open_corpus(config: TrainConfig, world: World) -> Corpus:
     """The corpus that a configuration names; the first process converts lists of tokens.
 
     Raises:
         TrainingFileError, DataError, IndexedDatasetError: it cannot be read.
         ShardError: lists of tokens cannot be converted.
-        ConfigError: it holds nothing to train on, or nothing of a category to watch, the model has
-            another tokenizer, or the run would write over the one or the other.
+        ConfigError: it holds nothing to train on, or nothing of a category to watch, or the model
+            has another tokenizer.
     """
     path, folder = Path(config.data), Path(config.data).parent
-    _check_out(config)
     training = load_training(path)
     if not training.of_split("train"):
         raise ConfigError(f"{path} has no dataset of the split train")
@@ -43,14 +55,6 @@ def open_corpus(config: TrainConfig, world: World) -> Corpus:
         world.first(lambda: convert(training, root, config.tokens, folder))
         training = converted(training, config.tokens, folder)
     return Corpus(training, folder, packed=config.tokens == "packed")
-
-
-def _check_out(config: TrainConfig) -> None:
-    out, start = Path(config.out).resolve(), config.model.path or config.model.transformers
-    if out == Path(config.data).resolve().parent:
-        raise ConfigError(f"{out} is the folder of the corpus: 'out' must be one of its own")
-    if start and Path(start).resolve() == out / "model":
-        raise ConfigError(f"{start} is where this run saves its model: choose another 'out'")
 
 
 def _check_tokenizer(config: TrainConfig, made: Path) -> None:

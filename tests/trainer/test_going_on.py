@@ -10,6 +10,8 @@ from token_corpus import write_corpus
 
 torch = pytest.importorskip("torch", reason="torch is not installed: pip install 'glotmill[train]'")
 
+from filelock import FileLock  # noqa: E402
+
 from glotmill.schemas.indexed_dataset import IndexedDatasetError  # noqa: E402
 from glotmill.schemas.training import TrainingStage, load_training  # noqa: E402
 from glotmill.trainer.checkpoint import CheckpointError  # noqa: E402
@@ -95,6 +97,20 @@ def test_other_folders_beside_the_checkpoints(make_config: Make, world: World) -
     (Path(config.out) / "checkpoints" / "step-00000004.bak").mkdir()
     (Path(config.out) / "checkpoints" / "step-notes.txt").touch()
     assert Trainer(config, world).state.step == 4
+
+
+def test_one_run_at_a_time_in_a_folder(make_config: Make, world: World, tmp_path: Path) -> None:
+    folder = tmp_path / "run" / "checkpoints"
+    folder.mkdir(parents=True)
+    (folder / "step-00000008.tmp").mkdir()
+    with (
+        FileLock(folder.parent / ".lock"),
+        pytest.raises(CheckpointError, match=f"another run is training into {tmp_path / 'run'}"),
+    ):
+        Trainer(make_config(), world)
+    assert (folder / "step-00000008.tmp").is_dir()
+    Trainer(make_config(), world)
+    assert not (folder / "step-00000008.tmp").is_dir()
 
 
 def test_a_run_writes_over_nothing(

@@ -294,6 +294,8 @@ def test_a_checkpoint_of_another_order_is_refused(make_config: Make, world: Worl
             r"layers.2.self_attn.q_proj.weight is not there, here \[32, 32\]",
         ),
         ({"intermediate_size": 48}, r"gate_proj.weight is \[64, 32\], here \[48, 32\]; 6 differ"),
+        ({"num_attention_heads": 8, "num_key_value_heads": 4}, "num_attention_heads was 4, is 8"),
+        ({"rope_theta": 2e4}, "rope_theta was .*, is 20000.0"),
     ],
 )
 def test_a_checkpoint_of_another_model_is_refused(
