@@ -229,7 +229,7 @@ VERDICTS: dict[str, str] = {
     "unsure": "Its confidence is below identify.threshold, or it finds no language in the script.",
     "unverifiable": "It does not know the declared language, or was not asked.",
     "unknown_code": "The declared code is no language code that the registry knows.",
-    "too_short": "Fewer letters than identify.min_letters.",
+    "too_short": "Fewer letters than identify.min_letters, by what a letter of the script weighs.",
     "identified": "Nothing was declared; the identifier's answer is the label.",
     "unidentified": "Nothing was declared and the identifier is unsure.",
 }
@@ -247,7 +247,7 @@ def verdict_title(verdict: str) -> str:
 #: The drop reasons that glotmill gives itself; those of custom filters are shown as they are.
 REASONS: dict[str, str] = {
     "empty": "Nothing is left of the text after normalisation.",
-    "too_short": "Fewer characters than filters.min_characters.",
+    "too_short": "Shorter than filters.min_characters, by what a letter of the script weighs.",
     "too_long": "More characters than filters.max_characters.",
     "unknown_language_code": "The source declares a code that the registry cannot resolve.",
     "no_letters": "The text has no letters, so neither script nor language can be told.",

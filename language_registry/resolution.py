@@ -117,7 +117,8 @@ def _script_of(parsed: Parsed, spoken: Language, hint: str) -> tuple[str, tuple[
 
 def _script_of_hint(spoken: Language, hint: str, usual: str) -> tuple[str, tuple[str, ...]]:
     """Returns the hint, or the usual script where that is a closer form of the hint."""
-    if hint == family(usual) or (hint in components(usual) and len(components(usual)) > 1):
+    parts = components(usual)
+    if hint == family(usual) or (len(parts) > 1 and {hint, family(hint)} & set(parts)):
         return usual, ()
     if not spoken.scripts or any(same_family(hint, known) for known in spoken.scripts):
         return hint, ()

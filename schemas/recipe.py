@@ -187,7 +187,7 @@ class Identify(Model):
     sample_characters: int = Field(400, ge=50)
     """Length of the sample of each document that is judged, in characters."""
     min_letters: int = Field(20, ge=0)
-    """With fewer letters a document is marked too short to judge."""
+    """With fewer letters of Latin script, or than weigh that, a document is too short to judge."""
     threshold: Share = 0.5
     """Least confidence that counts."""
     thresholds: dict[str, Share] = Field(default_factory=dict)
@@ -218,7 +218,7 @@ class Filters(Model):
     """Which documents are dropped; each filter is a drop reason of its own."""
 
     min_characters: int = Field(10, ge=0)
-    """Shorter documents are dropped."""
+    """Documents that say less than so many characters of Latin script do are dropped."""
     max_characters: int = Field(10_000_000, ge=1)
     """Longer documents are dropped."""
     max_repeated_line_share: Share = 0.5

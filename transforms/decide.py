@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from glotmill.schemas import recipe
 from glotmill.schemas.tables import CONTAMINATED_BY, DROP_REASON
 from glotmill.transforms.batches import with_columns
+from glotmill.transforms.letter_weights import worth
 
 #: Reasons that say nothing of a document's quality: there is no text, or not in a known language.
 #: What is dropped for another one, by a filter of the recipe, counts as removed by the filters.
@@ -53,6 +54,17 @@ def _rule(reason: str, column: str, function: Callable[..., pa.Array], value: ob
     return Rule(reason, (column,), lambda batch: function(batch.column(column), value))
 
 
+def _shorter_than(min_characters: int) -> Callable[[pa.RecordBatch], pa.Array]:
+    """Marks texts that say less than so many characters of Latin script do."""
+
+    def applies(batch: pa.RecordBatch) -> pa.Array:
+        scripts = batch.column("script").dictionary_encode()
+        least = [worth(min_characters, script) for script in scripts.dictionary.to_pylist()]
+        return pc.less(batch.column("num_characters"), pa.array(least).take(scripts.indices))
+
+    return applies
+
+
 def drop_rules(options: recipe.Recipe, source: recipe.Source) -> list[Rule]:
     """The rules for one source, in order: the first that applies is the reason given.
 
@@ -63,7 +75,7 @@ def drop_rules(options: recipe.Recipe, source: recipe.Source) -> list[Rule]:
     rules = [
         _rule("empty", "num_characters", pc.equal, 0),
         *_contaminations(options),
-        _rule("too_short", "num_characters", pc.less, filters.min_characters),
+        Rule("too_short", ("num_characters", "script"), _shorter_than(filters.min_characters)),
         _rule("too_long", "num_characters", pc.greater, filters.max_characters),
     ]
     if source.category == "code":

@@ -17,6 +17,7 @@ from glotmill.language_registry import UnknownCode, confirms, resolve
 from glotmill.schemas import recipe
 from glotmill.schemas.tables import ANNOTATIONS
 from glotmill.transforms.batches import with_columns
+from glotmill.transforms.letter_weights import worth
 from glotmill.transforms.lid_candidates import Identifier, ScriptLabels, restricted
 from glotmill.transforms.lid_thresholds import Thresholds
 from glotmill.transforms.models.fasttext_model import FastTextModel
@@ -110,7 +111,7 @@ class IdentifyLanguage:
                 return Identification(declared, None, None, "unverifiable", declared)
             if declared.startswith("und"):
                 declared = None
-        if letters < self._options.min_letters or self._model is None:
+        if letters < worth(self._options.min_letters, script) or self._model is None:
             verdict = "unverifiable" if self._model is None else "too_short"
             return Identification(declared, None, None, verdict, declared or f"und_{script}")
         sample = text[: self._options.sample_characters]

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+import regex
 from ftfy.badness import BADNESS_RE
 
 from glotmill.schemas import recipe
@@ -37,9 +38,15 @@ _FTFY = ftfy.TextFixerConfig(
     normalization=None,
 )
 
-# A lone Â or Ã, which ftfy takes for what is left of a blank or an à. It is a word too: Sicilian
-# Â, "at the".
-_ALONE_RE = re.compile(r"(?m)(?:^|(?<=\s))[ÂÃ](?= )")
+# What ftfy takes for mojibake, and languages write. A lone Â or Ã, for what is left of a blank or
+# an à: Sicilian Â, "at the". A capital at the end of a word in capitals before a blank or a
+# quotation mark: “RÃ”, «HÂLÂ», SLEGIÐ“, VUOTÂ. Hawaiian KĀ‘ANAPALI, Inari Sami TEHÁLÂŠ, and tones
+# of Chinantec, Yáˆ.
+_WRITTEN_RE = regex.compile(
+    r"(?m)(?:^|(?<=\s))[ÂÃ](?= )"
+    r"|(?<=\p{Lu})[À-ÞĀ-ſ](?:[ «»‘’‚“”„](?!\w)|$)"
+    r"|[ĀĒĪŌŪ][‘’]|ÂŠ|[ÁÉÍÓÚÑØáéíóúñø]+[ˆ˜]"
+)
 
 # C0 and C1 controls but tab, line feed and the line ends handled before; byte order marks;
 # interlinear annotation; noncharacters. Joiners (U+200C, U+200D), U+200B and bidi marks stay.
@@ -113,8 +120,8 @@ def fix_encoding(text: str) -> str:
     ('Iu vaju Â casa', 'marché à Paris')
     """
     options = _FTFY
-    if _ALONE_RE.search(text):
-        others = _ALONE_RE.sub("", text)
+    if _WRITTEN_RE.search(text):
+        others = _WRITTEN_RE.sub(" ", text)
         options = options._replace(fix_encoding=ftfy.fix_encoding(others, options) != others)
     return ftfy.fix_text(text, options)
 

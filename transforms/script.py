@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from glotmill.language_registry.unicode_tables import SCRIPT_CODES
 from glotmill.transforms.scan import Ints, LetterCounts, Scan, count_letters, count_marks, pieces
@@ -27,6 +28,12 @@ _DENSE_WEIGHT = 2
 # Least share of kana, or of Hangul, that makes a text with Han characters Japanese, or Korean.
 # Ours: running Japanese has a quarter of kana and more, Chinese that quotes a name has hardly any.
 _COMPOSITE_SHARE = 0.05
+# Addresses, whose letters are Latin in texts of all scripts. They are ASCII: what follows without a
+# blank in a language that has none is text.
+_ADDRESS = (
+    r"(?i)(?:https?://|www\.)[!#-&(-;=?-\[\]_a-z~]+"
+    r"|[a-z0-9._%+-]+@[a-z0-9-]+(?:\.[a-z0-9-]+)*\.[a-z]{2,}"
+)
 # How many times more characters of one form than of the other settle simplified or traditional.
 _HAN_MAJORITY = 4
 
@@ -39,7 +46,8 @@ def recognise_scripts(text: pa.Array | Scan) -> tuple[list[str], Shares, Ints]:
     Without letters the script is `Zyyy` and the share 0. In a text of several scripts without one
     that has 90% of the letters, marks count as well (a Burmese syllable is a letter and up to four
     marks), and a letter that writes a syllable counts twice, so that a few names in Latin letters
-    do not make a text Latin; the share is one of letters all the same.
+    do not make a text Latin. In a text of several scripts, letters of URLs and e-mail addresses do
+    not count, but in the number of letters.
 
     Args:
         text: an Arrow string array of n texts, or the scan of one.
@@ -59,21 +67,34 @@ def recognise_scripts(text: pa.Array | Scan) -> tuple[list[str], Shares, Ints]:
 
 def _recognise(text: pa.Array, counts: LetterCounts) -> tuple[list[str], Shares, Ints]:
     """What `recognise_scripts` returns, for texts whose letters are counted."""
+    total = counts.by_script.sum(axis=1)
+    several = np.flatnonzero((counts.by_script > 0).sum(axis=1) > 1)
+    codes, shares = _scripts(text, counts)
+    places = several[np.asarray(pc.match_substring_regex(text.take(pa.array(several)), _ADDRESS))]
+    if places.size:
+        without = pc.replace_substring_regex(text.take(pa.array(places)), _ADDRESS, " ")
+        found, shares[places] = _scripts(without, count_letters(without))
+        for place, code in zip(places.tolist(), found, strict=True):
+            codes[place] = code
+    return codes, shares, total
+
+
+def _scripts(text: pa.Array, counts: LetterCounts) -> tuple[list[str], Shares]:
+    """Script and share of each text."""
     letters = counts.by_script
     total = letters.sum(axis=1)
     japanese = _compose(letters, total)
-    main = _main_scripts(text, letters, total)
-    shares = letters[np.arange(len(main)), main] / np.maximum(total, 1)
+    main, shares = _main_scripts(text, letters, total)
     codes = [SCRIPT_CODES[index] for index in main.tolist()]
     for row in np.flatnonzero((main == _HANI) & (total > 0)).tolist():
         codes[row] = "Jpan" if japanese[row] else _han_form(counts, row)
     for row in np.flatnonzero(total == 0).tolist():
         codes[row] = "Zyyy"
-    return codes, shares, total
+    return codes, shares
 
 
-def _main_scripts(text: pa.Array, letters: Ints, total: Ints) -> Ints:
-    """Index of the main script of each text; int64[n].
+def _main_scripts(text: pa.Array, letters: Ints, total: Ints) -> tuple[Ints, Shares]:
+    """Index of the main script of each text, int64[n], and its share, float64[n].
 
     Args:
         text: n texts.
@@ -82,13 +103,16 @@ def _main_scripts(text: pa.Array, letters: Ints, total: Ints) -> Ints:
     """
     mixed = np.flatnonzero(letters.max(axis=1) < _CLEAR_SHARE * total)
     main = letters.argmax(axis=1)
+    shares = letters.max(axis=1) / np.maximum(total, 1)
     if mixed.size:
         weights = letters[mixed]
         weights[:, _DENSE] *= _DENSE_WEIGHT
         marks = count_marks(text.take(pa.array(mixed)))
         marks[weights == 0] = 0  # a main script has letters
-        main[mixed] = (weights + marks).argmax(axis=1)
-    return main
+        weights += marks
+        main[mixed] = weights.argmax(axis=1)
+        shares[mixed] = weights.max(axis=1) / weights.sum(axis=1)
+    return main, shares
 
 
 def _compose(letters: npt.NDArray[np.int64], total: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:

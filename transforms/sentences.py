@@ -12,6 +12,7 @@ from glotmill.schemas import recipe
 from glotmill.schemas.tables import SENTENCE_CONSISTENCY
 from glotmill.transforms.batches import with_columns
 from glotmill.transforms.identify import load_model
+from glotmill.transforms.letter_weights import worth
 from glotmill.transforms.lid_candidates import ScriptLabels, restricted
 from glotmill.transforms.models.fasttext_model import FastTextModel
 from glotmill.transforms.script import recognise_scripts
@@ -46,9 +47,9 @@ def spread(sentences: Sequence[str], most: int) -> list[str]:
 class JudgeSentences:
     """Annotator for `sentence_consistency`: the share of judged sentences that confirm the label.
 
-    Each sentence is judged in its own script. Sentences of fewer than `min_letters` letters are
-    not judged; the share is null where none is, and where the model knows no language of the
-    label.
+    Each sentence is judged in its own script. Sentences of fewer than `min_letters` letters, weighed
+    as those of documents are, are not judged; the share is null where none is, and where the model
+    knows no language of the label.
     """
 
     name = "sentences"
@@ -96,7 +97,7 @@ class JudgeSentences:
         judged = [
             self._confirms(label, sentence, written)
             for sentence, written, count in zip(sentences, scripts, letters, strict=True)
-            if count >= max(1, self._options.min_letters)
+            if count >= max(1, worth(self._options.min_letters, written))
         ]
         return sum(judged) / len(judged) if judged else None
 

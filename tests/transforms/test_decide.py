@@ -44,6 +44,11 @@ def reasons(rows, category="monolingual", given=None, **options):
         ({"num_characters": 0}, "empty"),
         ({"num_characters": 9}, "too_short"),
         ({"num_characters": 10}, None),
+        # A Han character says what three Latin letters say; a Greek letter no less than one.
+        ({"num_characters": 3, "script": "Hans"}, "too_short"),
+        ({"num_characters": 4, "script": "Hans"}, None),
+        ({"num_characters": 9, "script": "Grek"}, "too_short"),
+        ({"num_characters": 10, "script": "Grek"}, None),
         ({"num_characters": 1000}, None),
         ({"num_characters": 1001}, "too_long"),
         ({"verdict": "unknown_code"}, "unknown_language_code"),

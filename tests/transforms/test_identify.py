@@ -188,6 +188,8 @@ def test_what_a_code_means_in_a_script():
         (ENGLISH, None, {"threshold": 1.0}, (None, "eng_Latn", "unidentified", "und_Latn")),
         ("Short text", "eng", {}, ("eng_Latn", None, "too_short", "eng_Latn")),
         ("Short text", None, {}, (None, None, "too_short", "und_Latn")),
+        ("我今天很高兴。", None, {}, (None, None, "too_short", "und_Hans")),
+        ("我今天真的很高兴。", None, {}, (None, "cmn_Hans", "identified", "cmn_Hans")),
         ("", "eng", {}, ("eng_Latn", None, "too_short", "eng_Latn")),
         ("123", None, {}, (None, None, "too_short", "und_Zyyy")),
         (ENGLISH, "eng", {"enabled": False}, ("eng_Latn", None, "unverifiable", "eng_Latn")),

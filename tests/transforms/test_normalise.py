@@ -119,6 +119,33 @@ def test_a_lone_letter_is_a_word_unless_the_text_is_garbled(text, repaired):
     assert normalised([text], recipe.Normalise())[0][0] == repaired
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "KĀ‘ANAPALI BEACH HOTEL",
+        "PHIM “ĐÃ QUÊN” CỦA “MÃ”",
+        "“O SOL DE AMANHÃ” E “MINHA IRMÃ”",
+        "„LIÐIÐ VAR SLEGIÐ“",
+        "«CASA MÂNDRÂ» ȘI «ÎNTÂMPLÂ»",
+        "ŞEHİTLER «HÂLÂ»",
+        "EROMÂŠ TEHÁLÂŠ",
+        "OLMOOŠVUOTÂ JÁ",
+        "i̱ siiˋ Yáˆ i̱ nɨninéeˊ",
+        "ˈNɄÑÍˆ DO CARTƗ",
+    ],
+)
+def test_words_that_look_garbled_stay(text):
+    assert fix_encoding(text) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Änderung", "ESPAÑA", "ÄRZTE", "Óscar", "hū ki tuʻa", "Și turbinele", "Trump-yň", "ውሃ ነው"],
+)
+def test_words_that_look_like_others_are_repaired(text):
+    assert fix_encoding(text.encode().decode("sloppy-windows-1252")) == text
+
+
 @settings(deadline=None)
 @given(TEXTS)
 def test_repairs_of_white_space_controls_and_composition_are_done_in_one_go(text):
