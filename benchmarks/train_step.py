@@ -193,7 +193,7 @@ def contenders(given: argparse.Namespace, world: World) -> Iterator[tuple[str, f
     """Name, seconds of a step, and operations a token."""
     with torch.device("meta"):
         model = Llama(llama_config(given))
-    flops = flops_per_token(model, config_json(model.config), given.length)
+    flops = flops_per_token(model, given.length)
     for compiled in (False, True) if given.compile else (False,):
         kind = ", compiled" if compiled else ""
         yield f"bare loop{kind}", seconds_of(bare(given, world, compiled), given, world), flops

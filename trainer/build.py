@@ -93,7 +93,7 @@ def build(
     if folder is None:
         init_weights(model, config.seed)
         return model, config_json(llama)
-    load_weights(model, folder)
+    load_weights(model, folder, world.control)
     return model, content
 
 

@@ -62,8 +62,10 @@ def convert(training: Training, root: Path, kind: str, folder: Path) -> None:
     if folder.exists() and not marker.is_file():
         raise DataError(f"{folder} is not of this run: 'out' must be a folder of its own")
     aside = folder.with_name(folder.name + _ASIDE)
-    for left in (aside, folder):
-        shutil.rmtree(left, ignore_errors=True)
+    shutil.rmtree(aside, ignore_errors=True)
+    if folder.exists():  # away at once, as without its marker it would be taken for somebody's
+        folder.rename(aside)
+        shutil.rmtree(aside)
     aside.mkdir(parents=True)
     for split in _SPLITS:
         _copy(training, root, kind, split, aside)

@@ -60,7 +60,7 @@ class Batch:
 
 
 class TokenDataset:
-    """The documents of one dataset, end to end and closed to a ring.
+    """The documents of one dataset, end to end; for training closed to a ring.
 
     Attributes:
         name: of the dataset.
@@ -88,6 +88,7 @@ class TokenDataset:
         self.documents_path = folder / entry.documents
         self._files = IndexedDataset(folder / entry.prefix)
         self.num_tokens = self.num_places = len(self._files.tokens)
+        self._ring = entry.split == "train"
         self._groups = _document_groups(self.documents_path, groups)
         counts = (len(self._files), self.num_tokens, len(self._groups))
         if counts != (entry.num_documents, entry.num_tokens, entry.num_documents):
@@ -100,16 +101,17 @@ class TokenDataset:
         self._files.check()
 
     def read(self, start: int, count: int) -> tuple[npt.NDArray[Any], Integers, Integers]:
-        """Tokens from a place in the ring on.
+        """Tokens from a place on.
 
         Args:
             start: in [0, num_tokens).
-            count: of tokens, of which each is given once; behind the last one lies the first one.
+            count: of tokens, of which each is given once; in a ring the first one lies behind the
+                last one, else there are no more.
 
         Returns:
             The tokens; the numbers of the documents that they are of; how many are of each.
         """
-        pieces, count = [], min(count, self.num_tokens)
+        pieces, count = [], min(count, self.num_tokens - (0 if self._ring else start))
         while count > 0:
             stop = min(start + count, self.num_tokens)
             pieces.append((self._files.tokens[start:stop], *self._documents(start, stop)))
@@ -402,7 +404,7 @@ def validation_places(
     """
     places = []
     for number, data in enumerate(datasets):
-        whole = max(1, data.num_places // stride)
+        whole = -(-data.num_places // stride)
         count = min(whole, max_sequences)
         places += [(number, index * whole // count * stride) for index in range(count)]
     return places

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import math
 from contextlib import closing
 from statistics import mean, variance
@@ -11,7 +12,7 @@ from rich.console import Console
 from glotmill.trainer.config import TrainConfig
 from glotmill.trainer.data import Corpus
 from glotmill.trainer.learner import Learner
-from glotmill.trainer.plan import check_out, loader_of, open_corpus
+from glotmill.trainer.plan import check_out, loader_of, num_samples_of, open_corpus
 from glotmill.trainer.spikes import spike_limit
 from glotmill.trainer.world import World
 
@@ -33,6 +34,7 @@ def find_rate(config: TrainConfig, world: World, console: Console) -> float | No
     best = None
     for rate in _RATES:
         loss, stable = _try(rate, config, corpus, world)
+        gc.collect()  # of its model, before the next one is made
         console.print(f"lr {rate:.0e}: loss {loss:.4f}, {'stable' if stable else 'not stable'}")
         best = rate if stable else best
     named = "no rate of the grid is stable" if best is None else f"largest stable lr: {best:.0e}"
@@ -43,7 +45,8 @@ def find_rate(config: TrainConfig, world: World, console: Console) -> float | No
 def _try(rate: float, config: TrainConfig, corpus: Corpus, world: World) -> tuple[float, bool]:
     """The mean loss of the last quarter of a short run, or of its spike; whether it was stable."""
     learner = Learner(config, corpus.training.tokenizer.vocab_size, len(corpus.groups), world)
-    num_samples = _NUM_STEPS * config.batch.sequences
+    # Where the run begins: its stages are not squeezed into these steps.
+    num_samples = num_samples_of(config, corpus)
     order = corpus.order(config.sequence_length, num_samples, config.seed)
     options = config.spikes.model_copy(update={"window": _WINDOW})
     losses: list[float] = []

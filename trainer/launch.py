@@ -26,7 +26,7 @@ from glotmill.trainer.summary import print_summary
 from glotmill.trainer.world import World, join, leave
 
 # A run that cannot be: the arguments or files are wrong. One that failed. As in `glotmill run`.
-_WRONG, _FAILED = 2, 1
+_WRONG, _FAILED, _INTERRUPTED = 2, 1, 130
 _WRONG_INPUT = (ConfigError, TrainingFileError, DataError, IndexedDatasetError, ShardError)
 _FAILURES = (CheckpointError, TrainingError, OSError)
 
@@ -90,7 +90,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     if threads := os.environ.get("OMP_NUM_THREADS"):
         torch.set_num_threads(int(threads))
-    return train(given.config, find_lr=given.find_lr)
+    try:
+        return train(given.config, find_lr=given.find_lr)
+    except KeyboardInterrupt:
+        print("interrupted: run the same command again to go on", file=sys.stderr)
+        return _INTERRUPTED
 
 
 def end_process(code: int) -> NoReturn:

@@ -20,7 +20,7 @@ from glotmill.trainer.checkpoint import CheckpointError, Checkpoints, check_mode
 from glotmill.trainer.config import TrainConfig
 from glotmill.trainer.data import Step, make_batch, places_of_rank, validation_places
 from glotmill.trainer.learner import Learner, Sums
-from glotmill.trainer.metrics import Breakdown, MetricsLog, forgetting
+from glotmill.trainer.metrics import Breakdown, MetricsLog, finite, forgetting
 from glotmill.trainer.plan import (
     check_out,
     cut_of,
@@ -101,6 +101,7 @@ class Trainer:
         groups, training = self.corpus.groups, self.corpus.training
         self.learner = Learner(config, training.tokenizer.vocab_size, len(groups), world)
         num_samples = num_samples_of(config, self.corpus)
+        self._stages = self.corpus.stages(num_samples)
         self._order = self.corpus.order(config.sequence_length, num_samples, config.seed)
         self._breakdown = Breakdown(groups, training)
         zeros = [0.0] * len(groups)
@@ -121,7 +122,7 @@ class Trainer:
             Whether all steps were done.
         """
         self._log = self._open_log()
-        self._clock = Clock(self.learner.model, self.learner.config_json, self.config, self.world)
+        self._clock = Clock(self.learner.model, self.config, self.world)
         try:
             if self.state.step == 0:
                 self._validate()
@@ -159,6 +160,8 @@ class Trainer:
         torch.manual_seed(seed % 2**63)
         sums = self.learner.backward(step, self.stop.is_set())
         self._stopping = sums.stop
+        if any(0 <= start - step.position < step.num_samples for start, _ in self._stages):
+            self.state.window = []  # of other text
         limit = spike_limit(self.state.window, self.config.spikes)
         finite = math.isfinite(sums.loss)
         spike = not finite or sums.loss > limit
@@ -174,7 +177,7 @@ class Trainer:
             values["gradient_norm"] = self.learner.update(values["learning_rate"])
             finite = finite and math.isfinite(values["gradient_norm"])
         self._count_lost(finite)
-        self._note(step, sums, spike)
+        self._note(step, sums)
         self._tell(values, sums)
         return True
 
@@ -188,7 +191,7 @@ class Trainer:
                 " before that on, or train into another folder"
             )
 
-    def _note(self, step: Step, sums: Sums, spike: bool) -> None:
+    def _note(self, step: Step, sums: Sums) -> None:
         state = self.state
         state.step += 1
         state.position = step.position + step.num_samples
@@ -196,7 +199,7 @@ class Trainer:
         if math.isfinite(sums.loss):
             state.counts = np.add(state.counts, sums.counts).tolist()
             state.losses = np.add(state.losses, sums.losses).tolist()
-        if not spike:
+            # Spikes too: a median withstands a few, and a loss that stays is no spike any more.
             state.window = [*state.window, sums.loss][-self.config.spikes.window :]
         self._clock.count(step.num_samples * self.config.sequence_length)
 
@@ -212,14 +215,24 @@ class Trainer:
         """The weights as `transformers` reads them, and the tokenizer."""
         folder, aside, learner = self.out / "model", self.out / "model.tmp", self.learner
         self.world.first(lambda: shutil.rmtree(aside, ignore_errors=True))
-        first = self.world.is_first
-        save_weights(learner.model, aside, learner.config_json, learner.dtype, writes=first)
-        if first:
+        options = {"group": self.world.control, "writes": self.world.is_first}
+        save_weights(learner.model, aside, self._model_json(), learner.dtype, **options)
+        if self.world.is_first:
             tokenizer = Path(self.config.data).parent / self.corpus.training.tokenizer.path
-            for file in tokenizer.parent.glob("tokenizer*"):
+            source = self.config.model.path or self.config.model.transformers or aside
+            beside = [Path(source) / "generation_config.json", *tokenizer.parent.glob("tokenizer*")]
+            for file in filter(Path.is_file, beside):
                 shutil.copy(file, aside / file.name)
             shutil.rmtree(folder, ignore_errors=True)
             aside.rename(folder)
+
+    def _model_json(self) -> dict[str, Any]:
+        """The model's `config.json`; that of a new one says where text ends, as others do."""
+        content, tokenizer = self.learner.config_json, self.corpus.training.tokenizer
+        if self.config.model.path or self.config.model.transformers:
+            return content
+        ends = {"bos_token_id": tokenizer.bos_id, "eos_token_id": tokenizer.eos_id}
+        return {**content, **ends, "max_position_embeddings": self.config.sequence_length}
 
     # ---- where it stood
 
@@ -288,7 +301,7 @@ class Trainer:
             where = {"step": self.state.step, "position": step.position}
             line = {**where, "loss": loss, "limit": limit, "documents": list(documents)}
             with (self.out / "spikes.jsonl").open("a", encoding="utf-8") as file:
-                file.write(json.dumps(line, default=_text_of) + "\n")
+                file.write(json.dumps(finite(line), default=_text_of) + "\n")
 
     def _validate(self) -> None:
         """Lines on the validation split, and on the training text since the last one."""

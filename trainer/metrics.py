@@ -99,7 +99,7 @@ class MetricsLog:
 
     def write(self, kind: str, step: int, **values: Any) -> None:
         """Add a line; numbers in it become curves."""
-        line = _finite({"kind": kind, "step": step, **values})
+        line = finite({"kind": kind, "step": step, **values})
         self._file.write(json.dumps(line, allow_nan=False) + "\n")
         self._file.flush()
         if self._board is not None:
@@ -113,14 +113,14 @@ class MetricsLog:
             self._board.close()
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
     """The value with null for what JSON has no number for.
 
-    >>> _finite({"loss": math.inf, "step": 3})
+    >>> finite({"loss": math.inf, "step": 3})
     {'loss': None, 'step': 3}
     """
     if isinstance(value, Mapping):
-        return {key: _finite(each) for key, each in value.items()}
+        return {key: finite(each) for key, each in value.items()}
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 

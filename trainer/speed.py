@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from glotmill.trainer.config import TrainConfig
+from glotmill.trainer.model import LlamaConfig
 from glotmill.trainer.world import World
 
 _Item = TypeVar("_Item")
@@ -33,21 +34,18 @@ _PEAK_FLOPS = {
 class Clock:
     """Measures the stretch since the last line of metrics, validation and saving left out."""
 
-    def __init__(
-        self, model: nn.Module, content: Mapping[str, Any], config: TrainConfig, world: World
-    ) -> None:
+    def __init__(self, model: nn.Module, config: TrainConfig, world: World) -> None:
         """Starts.
 
         Args:
             model: that is trained.
-            content: its `config.json`.
             config: of the run.
             world: the processes.
         """
         self._device = world.device
         peak = peak_flops(world.device, config.peak_flops)
         self._peak = None if peak is None else peak * world.num_ranks
-        self._flops = flops_per_token(model, content, config.sequence_length)
+        self._flops = flops_per_token(model, config.sequence_length)
         self._restart()
 
     def _restart(self) -> None:
@@ -87,20 +85,25 @@ class Clock:
         return values
 
 
-def flops_per_token(model: nn.Module, config: Mapping[str, Any], sequence_length: int) -> float:
+def flops_per_token(model: nn.Module, sequence_length: int) -> float:
     """Operations of a forward and a backward pass, per token (PaLM, arXiv 2204.02311, appendix B).
 
     Six for each parameter but those of embeddings, and 12 for each layer, channel of attention and
     token that is attended to, of which causality leaves half.
     """
+    config: Any = model.config
+    if not isinstance(config, LlamaConfig):  # of transformers, which knows other names of its parts
+        config = config.get_text_config()
     # Tied, the embedding of the vocabulary is the output's matrix too.
-    kept = config.get("vocab_size") if config.get("tie_word_embeddings") else None
+    kept = config.vocab_size if config.tie_word_embeddings else None
     embeddings = (each for each in model.modules() if isinstance(each, nn.Embedding))
     looked_up = sum(each.weight.numel() for each in embeddings if each.num_embeddings != kept)
     parameters = sum(each.numel() for each in model.parameters()) - looked_up
-    heads, hidden = config.get("num_attention_heads", 0), config.get("hidden_size", 0)
-    width = heads * (config.get("head_dim") or hidden // max(heads, 1))
-    return 6.0 * (parameters + config.get("num_hidden_layers", 0) * width * sequence_length)
+    heads, layers = getattr(config, "num_attention_heads", 0), config.num_hidden_layers
+    if not heads:  # no attention, as in Mamba
+        return 6.0 * parameters
+    width = heads * (getattr(config, "head_dim", None) or config.hidden_size // heads)
+    return 6.0 * (parameters + layers * width * sequence_length)
 
 
 def peak_flops(device: torch.device, given: float | None) -> float | None:

@@ -18,7 +18,7 @@ def spike_limit(losses: Sequence[float], options: Spikes) -> float:
     """The loss above which a step is a spike; infinite before half of the window is there.
 
     Args:
-        losses: of the steps before that were no spikes; the last `options.window` of them count.
+        losses: of the steps before; the last `options.window` of them count.
         options: window, and how many deviations from its median are too many.
 
     >>> spike_limit([3.0, 3.0, 3.5, 3.0], Spikes(window=8)), spike_limit([3.0], Spikes(window=8))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from dataclasses import asdict
 from pathlib import Path
@@ -21,6 +22,8 @@ from glotmill.trainer.model import Llama, LlamaConfig
 
 _SINGLE, _INDEX, _PARTS = "model.safetensors", "model.safetensors.index.json", "sharded"
 _FILE_BYTES = 5 << 30
+# Tensors of a model in this layout; files may hold others beside them, of other layouts.
+_OF_A_MODEL = re.compile(r"(?:model|lm_head)\.(?!.*\brotary_emb\.inv_freq$)")
 
 
 def init_weights(model: Llama, seed: int) -> None:
@@ -38,8 +41,13 @@ def init_weights(model: Llama, seed: int) -> None:
             parameter.copy_(whole)
 
 
-def load_weights(model: nn.Module, folder: Path) -> None:
+def load_weights(model: Llama, folder: Path, group: Any = None) -> None:
     """Fill a model from safetensors; every process calls, and reads its part of each tensor.
+
+    Args:
+        model: to fill.
+        folder: that holds the files.
+        group: of the processes.
 
     Raises:
         ConfigError: a file or a tensor is not there, is damaged, or does not fit.
@@ -59,7 +67,13 @@ def load_weights(model: nn.Module, folder: Path) -> None:
         if (shape := tuple(found[name].size)) != tuple(parameter.shape):
             shapes = f"{name} is {shape}, in the model {tuple(parameter.shape)}"
             raise ConfigError(f"the weights and config.json do not fit together: {shapes}")
-    dcp.load(wanted, storage_reader=reader)
+    over = {name for name in found.keys() - wanted.keys() if _OF_A_MODEL.match(name)}
+    if model.config.tie_word_embeddings:
+        over.discard("lm_head.weight")
+    if over:
+        message = f"holds a tensor {min(over)} ({len(over)} in all) that config.json does not know"
+        raise ConfigError(f"{folder} {message}: the model would be another one")
+    dcp.load(wanted, storage_reader=reader, process_group=group)
 
 
 def save_weights(
@@ -68,6 +82,7 @@ def save_weights(
     config: dict[str, Any],
     dtype: torch.dtype,
     *,
+    group: Any = None,
     writes: bool = True,
     file_bytes: int = _FILE_BYTES,
 ) -> None:
@@ -78,6 +93,7 @@ def save_weights(
         folder: to write into; what parts of another model it holds would be taken for this one's.
         config: content of config.json.
         dtype: of the weights in the files.
+        group: of the processes, one that waits for the first to bring files together.
         writes: whether this process writes what is written once.
         file_bytes: size of a file, about.
     """
@@ -92,7 +108,7 @@ def save_weights(
     # Parts of all processes first, then brought together by one, a file at a time.
     options = {"save_distributed": True, "enable_consolidation": True}
     writer = dcp.HuggingFaceStorageWriter(str(folder), numbers, **options)
-    dcp.save(tensors, storage_writer=writer)
+    dcp.save(tensors, storage_writer=writer, process_group=group)
     if writes:
         shutil.rmtree(folder / _PARTS)
         if max(numbers.values()) == 1:

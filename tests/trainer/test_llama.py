@@ -189,6 +189,10 @@ def test_weights_that_do_not_fit(tmp_path: Path) -> None:
     config = LlamaConfig.from_json({**SHAPES["llama2"], "model_type": "llama", "vocab_size": 161})
     with pytest.raises(ConfigError, match="do not fit together"):
         load_weights(Llama(config), tmp_path)
+    theirs({**SHAPES["llama2"], "attention_bias": True}).save_pretrained(tmp_path)
+    fits = LlamaConfig.from_json({**SHAPES["llama2"], "model_type": "llama"})
+    with pytest.raises(ConfigError, match=r"k_proj.bias .* config.json does not know"):
+        load_weights(Llama(fits), tmp_path)
     (tmp_path / "model.safetensors").unlink()
     with pytest.raises(ConfigError, match=r"holds neither model.safetensors nor"):
         load_weights(Llama(config), tmp_path)

@@ -13,22 +13,20 @@ from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
 
 from glotmill.trainer.model import Llama, LlamaConfig  # noqa: E402
 from glotmill.trainer.speed import Clock, flops_per_token, peak_flops  # noqa: E402
-from glotmill.trainer.weights import config_json  # noqa: E402
 
 LENGTH, BATCH, LAYERS, HIDDEN = 128, 2, 3, 64
 
 
-def llama(**changes: Any) -> tuple[Llama, dict[str, Any]]:
+def llama(**changes: Any) -> Llama:
     shape = {"hidden_size": HIDDEN, "num_hidden_layers": LAYERS, "num_attention_heads": 8}
     content = {"vocab_size": 160, "intermediate_size": 112, "num_key_value_heads": 2, **shape}
-    config = LlamaConfig(**{"rope_scaling": {"rope_type": "default"}, **content, **changes})
-    return Llama(config), config_json(config)
+    return Llama(LlamaConfig(**{"rope_scaling": {"rope_type": "default"}, **content, **changes}))
 
 
 @pytest.mark.parametrize("tied", [True, False])
 @pytest.mark.parametrize("head_dim", [8, 16])
 def test_operations_are_those_that_torch_counts(tied: bool, head_dim: int) -> None:
-    model, content = llama(tie_word_embeddings=tied, head_dim=head_dim)
+    model = llama(tie_word_embeddings=tied, head_dim=head_dim)
     tokens = torch.zeros((BATCH, LENGTH), dtype=torch.long)
     with FlopCounterMode(display=False) as counter:
         model(tokens, torch.arange(LENGTH).expand(BATCH, LENGTH)).sum().backward()
@@ -36,7 +34,7 @@ def test_operations_are_those_that_torch_counts(tied: bool, head_dim: int) -> No
     norms = sum(each.numel() for name, each in model.named_parameters() if "norm" in name)
     # Of the scores and of what is read by them, forwards 2 and backwards 4 each; half are masked.
     attention = 12 * LAYERS * 8 * head_dim * LENGTH / 2
-    assert flops_per_token(model, content, LENGTH) == matrices + 6 * norms + attention
+    assert flops_per_token(model, LENGTH) == matrices + 6 * norms + attention
 
 
 @pytest.mark.parametrize("tied", [True, False])
@@ -58,14 +56,14 @@ def test_embeddings_are_told_by_what_they_do(config: str, model: str, tied: bool
     vectors = sum(each.numel() for each in made.parameters() if each.ndim == 1)
     attention = 12 * LAYERS * HIDDEN * LENGTH / 2
     expected = matrices / tokens.numel() + 6 * vectors + attention
-    assert flops_per_token(made, content, LENGTH) == expected
+    assert flops_per_token(made, LENGTH) == expected
 
 
 def test_the_utilisation(make_config: Callable[..., Any], world: Any) -> None:
-    model, content = llama(head_dim=8)
+    model = llama(head_dim=8)
     config = make_config(peak_flops=1e9, sequence_length=LENGTH)
     begin = time.perf_counter()
-    clock = Clock(model, content, config, world)
+    clock = Clock(model, config, world)
     clock.count(1000)
     time.sleep(0.05)
     with clock.paused():
@@ -73,7 +71,7 @@ def test_the_utilisation(make_config: Callable[..., Any], world: Any) -> None:
     lap = clock.lap()
     took = time.perf_counter() - begin - 0.5
     assert 1000 / took <= lap["tokens_per_second"] <= 1000 / 0.05
-    operations = flops_per_token(model, content, LENGTH)
+    operations = flops_per_token(model, LENGTH)
     assert lap["mfu"] == pytest.approx(lap["tokens_per_second"] * operations / 1e9)
     assert "memory_bytes" not in lap  # of a GPU
     assert clock.lap()["tokens_per_second"] == 0, "each lap counts its own"
@@ -85,7 +83,7 @@ def test_the_wait_for_data(make_config: Callable[..., Any], world: Any) -> None:
             time.sleep(0.2)
             yield number
 
-    clock, items = Clock(*llama(head_dim=8), make_config(), world), slow()
+    clock, items = Clock(llama(head_dim=8), make_config(), world), slow()
     assert [clock.wait_for(items) for _ in range(2)] == [0, 1]
     lap = clock.lap()
     assert 0.1 < lap["waiting_for_data"] <= 1

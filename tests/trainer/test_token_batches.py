@@ -138,6 +138,16 @@ def test_validation_is_spread_evenly(corpus: Corpus) -> None:
     assert max(np.diff(first)) - min(np.diff(first)) <= 32
 
 
+def test_validation_reads_each_token_once(corpus: Corpus) -> None:
+    places = validation_places(corpus.validation, CUT.length, max_sequences=10**6)
+    for number, data in enumerate(corpus.validation):
+        mine = [place for place in places if place[0] == number]
+        batch = make_batch(corpus.validation, mine, CUT)
+        # Of a document the first token is not predicted; it ends with EOS, and nothing wraps.
+        assert (batch.targets != IGNORED).sum() == data.num_tokens - (batch.targets == EOS).sum()
+        assert (batch.targets == EOS).sum() == len(data.groups_of(np.arange(60 // (number + 1))))
+
+
 def test_stages_of_the_training_file(tmp_path: Path) -> None:
     stages = [
         TrainingStage(name="all", share_of_tokens=0.75, weights={"train-monolingual": 1.0}),

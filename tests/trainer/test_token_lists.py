@@ -219,6 +219,25 @@ def test_what_was_converted_is_converted_once(copied: Path, tmp_path: Path) -> N
     assert not left.exists()
 
 
+def test_a_kill_while_what_was_converted_is_removed(
+    copied: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "run"
+    opened(copied, "parquet", folder)
+
+    def killed(path: Path, ignore_errors: bool = False) -> None:
+        if path.exists():
+            (path / "made-of.json").unlink()
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(shutil, "rmtree", killed)
+        with pytest.raises(KeyboardInterrupt):
+            opened(copied, "packed", folder)
+    opened(copied, "packed", folder)
+    assert json.loads((folder / "made-of.json").read_text())["kind"] == "packed"
+
+
 def test_lists_that_are_not_those_of_the_manifest(copied: Path, tmp_path: Path) -> None:
     shard = copied / "tokens" / "parquet" / "train-00001-of-00003.parquet"
     content = bytearray(shard.read_bytes())

@@ -72,6 +72,19 @@ def test_a_folder_that_cannot_be_written_to_has_exit_code_1(
     assert "Traceback" not in done.stderr
 
 
+def test_an_interrupt_is_told_in_a_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    launch = pytest.importorskip("glotmill.trainer.launch", reason="torch is not installed")
+
+    def interrupted(*_: object, **__: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(launch, "train", interrupted)
+    assert launch.main(["train.yaml"]) == 130
+    assert "run the same command again" in capsys.readouterr().err
+
+
 def readme_commands() -> list[list[str]]:
     """The two commands of the README that train on the sample."""
     (line,) = re.findall(

@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 import yaml
-from token_corpus import VOCAB, write_corpus
+from token_corpus import EOS, VOCAB, write_corpus
 
 torch = pytest.importorskip("torch", reason="torch is not installed: pip install 'glotmill[train]'")
 
 from safetensors.torch import load_file  # noqa: E402
 
+from glotmill.schemas.training import TrainingStage  # noqa: E402
 from glotmill.trainer.checkpoint import CheckpointError  # noqa: E402
 from glotmill.trainer.config import ConfigError, TrainConfig  # noqa: E402
 from glotmill.trainer.data import Step  # noqa: E402
@@ -189,6 +190,34 @@ def test_a_spike(action: str, make_config: Make, world: World) -> None:
     assert updated == (action != "skip")
 
 
+def test_a_loss_that_stays_is_no_spike_any_more(make_config: Make, world: World) -> None:
+    config = make_config(spikes={"action": "skip", "window": 8}, optimizer={"lr": 1e-6}, steps=20)
+    trainer = Trainer(config, world)
+    norm = trainer.learner.model.model.norm.weight
+
+    def spoil(step: Step) -> None:
+        with torch.no_grad():
+            norm.fill_(40.0 if trainer.state.step >= 6 else 1.0)
+
+    trainer.on_step = spoil
+    trainer.run()
+    learned = ["gradient_norm" in line for line in lines(config)]
+    assert learned == [True] * 6 + [False] * 4 + [True] * 10
+
+
+def test_losses_of_another_stage_are_told_apart(
+    make_config: Make, world: World, tmp_path: Path
+) -> None:
+    stages = [
+        TrainingStage(name="all", share_of_tokens=0.5, weights={"train-monolingual": 1.0}),
+        TrainingStage(name="last", share_of_tokens=0.5, weights={"train-code": 1.0}),
+    ]
+    data = str(write_corpus(tmp_path / "staged", stages=stages))
+    trainer = Trainer(make_config(data=data, steps=10), world)
+    trainer.run()
+    assert trainer.state.window == [line["loss"] for line in lines(trainer.config)][5:]
+
+
 def test_curves_of_tensorboard_are_those_of_the_lines(make_config: Make, world: World) -> None:
     """After a rewind too: what was drawn beyond the checkpoint is taken back."""
     reader = pytest.importorskip(
@@ -339,6 +368,8 @@ def test_continued_training_of_a_model_of_transformers(
         "tie_word_embeddings": tied,
     }
     transformers.LlamaForCausalLM(transformers.LlamaConfig(**shape)).save_pretrained(tmp_path / "m")
+    ends = transformers.GenerationConfig(eos_token_id=[7, 9])
+    ends.save_pretrained(tmp_path / "m")
     ours, theirs = (
         make_config(model={kind: str(tmp_path / "m")}, out=str(tmp_path / kind))
         for kind in ("path", "transformers")
@@ -351,7 +382,18 @@ def test_continued_training_of_a_model_of_transformers(
     assert losses(ours) == pytest.approx(losses(theirs), rel=1e-5)
     for config in (ours, theirs):
         folder = Path(config.out) / "model"
-        assert transformers.AutoModelForCausalLM.from_pretrained(folder).config.vocab_size == VOCAB
+        model = transformers.AutoModelForCausalLM.from_pretrained(folder)
+        assert model.config.vocab_size == VOCAB
+        assert model.generation_config.eos_token_id == [7, 9]
+
+
+def test_a_new_model_knows_where_text_ends(make_config: Make, world: World) -> None:
+    transformers = pytest.importorskip("transformers", reason="transformers is not installed")
+    config = make_config(steps=1)
+    Trainer(config, world).run()
+    read = transformers.AutoModelForCausalLM.from_pretrained(Path(config.out) / "model").config
+    assert (read.eos_token_id, read.bos_token_id) == (EOS, None)
+    assert read.max_position_embeddings == config.sequence_length
 
 
 @pytest.mark.parametrize(
