@@ -241,9 +241,11 @@ def unicode_scripts() -> set[str]:
 
 # --- Code points ---------------------------------------------------------------------------------
 
+# Braille and SignWriting write words with what Unicode has as symbols; the blank cell is a space.
+SYMBOLS_AS_LETTERS = r"\p{So}&&[\p{Braille}\p{SignWriting}]--\u2800"
 # In the order of the bits of unicode_tables; each a pattern in the syntax of ``regex``.
 CLASSES = (
-    ("LETTER", r"\p{L}"),
+    ("LETTER", rf"(?V1)[\p{{L}}[{SYMBOLS_AS_LETTERS}]]"),
     ("MARK", r"\p{M}"),
     ("DIGIT", r"\p{Nd}"),
     ("WHITESPACE", r"\p{White_Space}"),

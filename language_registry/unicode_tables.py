@@ -17,7 +17,7 @@ from glotmill.language_registry.tables import read_lines, read_rows
 
 NUM_CODE_POINTS = 0x110000
 
-LETTER = 1 << 0  # general category L*
+LETTER = 1 << 0  # general category L*, and the signs of Braille and SignWriting
 MARK = 1 << 1  # M*: combining marks, among them the vowel signs of Indic scripts
 DIGIT = 1 << 2  # Nd
 WHITESPACE = 1 << 3  # property White_Space

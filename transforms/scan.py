@@ -34,14 +34,24 @@ NUM_SCRIPTS = len(SCRIPT_CODES)
 
 # Flags of our own, above the 16 bits of the registry's.
 MID_LETTER = 1 << 16
-"""Apostrophes, middle dot, Hebrew geresh and gershayim: part of a word between two letters."""
+"""Part of a word between two letters, and never a letter (`LETTER` is taken from them):
+apostrophes, those that Unicode calls letters among them, as they are typed for each other; middle
+dot, Hebrew geresh and gershayim; Armenian marks of stress, exclamation and question. `"` is between
+Hebrew letters alone."""
 JOINER = 1 << 17
 """What nobody sees and UAX #29 passes over inside a word (Format, ZWJ), and U+200C: joiners, soft
 hyphens, directional marks, the Mongolian vowel separator. U+200B is not: it parts words."""
 NEWLINE = 1 << 18
 """Line feed."""
+MAYBE_TERMINAL = 1 << 19
+"""What ends a sentence behind letters of one script: `:` of Armenian, `;` of Greek, the shad of
+Tibetan; and two Ethiopic word spaces."""
 _OWN_FLAGS = {
-    MID_LETTER: (0x27, 0x2019, 0xB7, 0x5F3, 0x5F4),
+    LETTER: (0xA789, 0xA78A),  # UAX #29: signs of tone, letters of words
+    MID_LETTER: (
+        *(0x22, 0x27, 0xB7, 0x2BB, 0x2BC, 0x2BD, 0x2018, 0x2019, 0x201B, 0xA78B, 0xA78C),
+        *(*range(0x55A, 0x55D), 0x55E, 0x5F3, 0x5F4),
+    ),
     JOINER: (
         *(0xAD, 0x61C, 0x180E, 0xFEFF, 0xE0001),
         *(*range(0x200C, 0x2010), *range(0x202A, 0x202F)),
@@ -49,6 +59,7 @@ _OWN_FLAGS = {
         *(*range(0x13430, 0x13440), *range(0x1BCA0, 0x1BCA4), *range(0x1D173, 0x1D17B)),
     ),
     NEWLINE: (0x0A,),
+    MAYBE_TERMINAL: (0x3A, 0x3B, 0xF0D, 0xF0E, 0x1361),
 }
 _SCRIPT_SHIFT = 24
 
@@ -124,6 +135,7 @@ def _classes() -> tuple[npt.NDArray[np.uint16], npt.NDArray[np.uint8], npt.NDArr
     key = script_table().astype(np.uint32) << _SCRIPT_SHIFT | category_flags()
     for flag, codepoints in _OWN_FLAGS.items():
         key[list(codepoints)] |= flag
+    key[list(_OWN_FLAGS[MID_LETTER])] &= ~np.uint32(LETTER)
     kinds, inverse = np.unique(key, return_inverse=True)
     return (
         inverse.astype(np.uint16),

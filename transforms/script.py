@@ -14,6 +14,7 @@ Shares = npt.NDArray[np.float64]
 
 _INDEX = {code: index for index, code in enumerate(SCRIPT_CODES)}
 _HANI, _HANG, _BOPO = _INDEX["Hani"], _INDEX["Hang"], _INDEX["Bopo"]
+_LATN = _INDEX["Latn"]
 _HIRA, _KANA = _INDEX["Hira"], _INDEX["Kana"]
 
 # Scripts whose letters write a syllable or a word, where Latin needs two letters and more.
@@ -46,8 +47,8 @@ def recognise_scripts(text: pa.Array | Scan) -> tuple[list[str], Shares, Ints]:
     Without letters the script is `Zyyy` and the share 0. In a text of several scripts without one
     that has 90% of the letters, marks count as well (a Burmese syllable is a letter and up to four
     marks), and a letter that writes a syllable counts twice, so that a few names in Latin letters
-    do not make a text Latin. In a text of several scripts, letters of URLs and e-mail addresses do
-    not count, but in the number of letters.
+    do not make a text Latin. Where there are Latin letters and others, none of which is that clear,
+    letters of URLs and e-mail addresses do not count, but in the number of letters.
 
     Args:
         text: an Arrow string array of n texts, or the scan of one.
@@ -67,10 +68,12 @@ def recognise_scripts(text: pa.Array | Scan) -> tuple[list[str], Shares, Ints]:
 
 def _recognise(text: pa.Array, counts: LetterCounts) -> tuple[list[str], Shares, Ints]:
     """What `recognise_scripts` returns, for texts whose letters are counted."""
-    total = counts.by_script.sum(axis=1)
-    several = np.flatnonzero((counts.by_script > 0).sum(axis=1) > 1)
+    letters, total = counts.by_script, counts.by_script.sum(axis=1)
+    of_others = np.delete(letters, _LATN, axis=1)
+    clear = (of_others.max(axis=1) >= _CLEAR_SHARE * total) | (of_others.sum(axis=1) == 0)
+    suspects = np.flatnonzero(~clear)
     codes, shares = _scripts(text, counts)
-    places = several[np.asarray(pc.match_substring_regex(text.take(pa.array(several)), _ADDRESS))]
+    places = suspects[np.asarray(pc.match_substring_regex(text.take(pa.array(suspects)), _ADDRESS))]
     if places.size:
         without = pc.replace_substring_regex(text.take(pa.array(places)), _ADDRESS, " ")
         found, shares[places] = _scripts(without, count_letters(without))

@@ -47,9 +47,9 @@ def spread(sentences: Sequence[str], most: int) -> list[str]:
 class JudgeSentences:
     """Annotator for `sentence_consistency`: the share of judged sentences that confirm the label.
 
-    Each sentence is judged in its own script. Sentences of fewer than `min_letters` letters, weighed
-    as those of documents are, are not judged; the share is null where none is, and where the model
-    knows no language of the label.
+    Each sentence is judged in its own script. Sentences of fewer than `min_letters` letters,
+    weighed as those of documents are, are not judged; the share is null where none is, and where
+    the model knows no language of the label.
     """
 
     name = "sentences"

@@ -24,7 +24,7 @@ from glotmill.language_registry.unicode_tables import (
     folded_case,
     script_index,
 )
-from glotmill.transforms.scan import JOINER, MID_LETTER, NEWLINE, Scan
+from glotmill.transforms.scan import JOINER, MAYBE_TERMINAL, MID_LETTER, NEWLINE, Scan
 
 Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
@@ -36,6 +36,7 @@ _SPREAD = np.uint64(0x9E3779B97F4A7C15)
 _BASE = 0xBF58476D1CE4E5B9
 _PLACES = 1 << 12
 _TATWEEL = 0x640
+_WORD_SPACE = 0x1361  # Ethiopic
 _TURKIC_I = (0x130, 0x131)  # of İ and ı the case depends on the language
 
 
@@ -85,10 +86,24 @@ def word_characters(scan: Scan) -> Bools:
         inside = _with_marks(inside & ~attached, attached, scan.starts)
     mid = np.flatnonzero(scan.flags & MID_LETTER)
     if mid.size:
-        letters = ((scan.flags & LETTER) != 0) & ~_unspaced(katakana=False)[scan.scripts]
-        around = previous_of(letters, scan.starts)[mid] & next_of(letters, scan.starts)[mid]
-        inside[mid[around]] = True
+        inside[_between_letters(scan, attached, mid)] = True
     return inside
+
+
+def _between_letters(scan: Scan, attached: Bools, mid: Ints) -> Ints:
+    """The places of `MID_LETTER` with a letter right behind and one, with its marks, before."""
+    document = np.searchsorted(scan.starts, mid, side="right")
+    within = (mid > scan.starts[document - 1]) & (mid + 1 < scan.starts[document])
+    mid = mid[within]
+    mid = mid[_are_joined(scan, mid, mid + 1)]
+    return mid[_are_joined(scan, mid, _bearers(attached, scan.starts, mid - 1))]
+
+
+def _are_joined(scan: Scan, mid: Ints, sides: Ints) -> Bools:
+    """Whether letters of scripts with spaces are beside; Hebrew ones, where `"` is; bool[p]."""
+    scripts = scan.scripts[sides]
+    letters = ((scan.flags[sides] & LETTER) != 0) & ~_unspaced(katakana=False)[scripts]
+    return letters & ((scan.codepoints[mid] != ord('"')) | (scripts == script_index("Hebr")))
 
 
 def has_katakana(scan: Scan) -> Bools:
@@ -118,17 +133,38 @@ def _with_marks(values: Bools, attached: Bools, starts: Ints) -> Bools:
     places = np.flatnonzero(attached)
     if not places.size:
         return values
-    first = np.zeros(len(values), bool)
+    carried = values.copy()
+    carried[places] = values[_bearers_of(places, len(values), starts)]
+    return carried
+
+
+def _bearers(attached: Bools, starts: Ints, places: Ints) -> Ints:
+    """Some places, instead of attached code points those that they are attached to; int64[p]."""
+    marked = attached[places]
+    if not marked.any():
+        return places
+    marks, bearers = np.flatnonzero(attached), places.copy()
+    nearest = np.searchsorted(marks, places[marked])
+    bearers[marked] = _bearers_of(marks, len(attached), starts)[nearest]
+    return bearers
+
+
+def _bearers_of(places: Ints, num_codepoints: int, starts: Ints) -> Ints:
+    """What the attached code points are attached to; int64[p].
+
+    Args:
+        places: int64[p], of all attached ones, one and more.
+        num_codepoints: m.
+        starts: int64[n + 1], of the documents.
+    """
+    first = np.zeros(num_codepoints, bool)
     first[starts[:-1][starts[:-1] < starts[1:]]] = True
     alone = first[places]  # the first of a document is its own bearer
     heads = alone.copy()
     heads[0] = True
     heads[1:] |= places[1:] != places[:-1] + 1
     heads_before = np.maximum.accumulate(np.where(heads, np.arange(len(places)), 0))
-    bearers = places[heads_before] - ~alone[heads_before]
-    carried = values.copy()
-    carried[places] = values[bearers]
-    return carried
+    return places[heads_before] - ~alone[heads_before]
 
 
 def whitespace_word_starts(scan: Scan) -> Bools:
@@ -143,14 +179,37 @@ def sentence_ends(scan: Scan, inside: Bools) -> Bools:
     A terminator ends one unless a word goes on right behind it (`3.14`, `U.S.`), which only
     scripts outside ASCII do between sentences; so does the end of a line behind a word.
     """
-    terminal = (scan.flags & SENTENCE_TERMINAL) != 0
-    next_inside = next_of(inside, scan.starts)
-    ends = terminal & ~next_of(terminal, scan.starts)
-    ends &= ~next_inside | (scan.codepoints >= 0x80)
-    last = np.ones(len(ends), bool)
+    terminal = (scan.flags & (SENTENCE_TERMINAL | MAYBE_TERMINAL)) != 0
+    last = np.ones(len(terminal), bool)
     last[:-1] = (scan.flags[1:] & NEWLINE) != 0
     last[_last_places(scan.starts)] = True
-    return ends | (last & inside)
+    places = np.flatnonzero(terminal)
+    maybe = places[(scan.flags[places] & MAYBE_TERMINAL) != 0]
+    terminal[maybe] = _are_terminal(scan, last, maybe)
+    places = places[terminal[places]]
+    behind = np.minimum(places + 1, len(terminal) - 1)
+    goes_on = terminal[behind] | (inside[behind] & (scan.codepoints[places] < 0x80))
+    ends = last & inside
+    ends[places[last[places] | ~goes_on]] = True
+    return ends
+
+
+def _are_terminal(scan: Scan, last: Bools, places: Ints) -> Bools:
+    """Which of the places of `MAYBE_TERMINAL` are terminators; bool[p].
+
+    `:` is one behind an Armenian letter and `;` behind a Greek one, the second of two Ethiopic
+    word spaces is, and so is a shad that stands behind a sign and before white space.
+    """
+    before, behind = np.maximum(places - 1, 0), np.minimum(places + 1, len(last) - 1)
+    here, script = scan.codepoints[places], scan.scripts[before]
+    found = (scan.scripts[places] == script_index("Tibt")) & (
+        (scan.flags[before] & WHITESPACE) == 0
+    )
+    found &= last[places] | ((scan.flags[behind] & WHITESPACE) != 0)
+    found |= (here == ord(":")) & (script == script_index("Armn"))
+    found |= (here == ord(";")) & (script == script_index("Grek"))
+    found |= (here == _WORD_SPACE) & (scan.codepoints[before] == _WORD_SPACE)
+    return found & (places > scan.starts[np.searchsorted(scan.starts, places, "right") - 1])
 
 
 @functools.cache

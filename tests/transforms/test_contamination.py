@@ -144,6 +144,16 @@ def test_marks_and_joiners_are_folded_as_in_words(find):
     assert find([segment], [text]) == [0]
 
 
+@pytest.mark.parametrize(
+    ("letter", "apostrophe"), [("ʻ", "'"), ("ʻ", "‘"), ("ʼ", "’"), ("ꞌ", "'"), ("'", "ʼ")]
+)
+def test_an_apostrophe_is_one_however_it_is_typed(find, letter, apostrophe):
+    def written(char):
+        return " ".join(f"{char}a{word[:2]}{char}o{word[2:]}" for word in LONG.split())
+
+    assert find([written(letter)], [written(apostrophe), LONG]) == [0, None]
+
+
 def test_the_first_set_gives_the_reason(find):
     assert find([MIDDLE], [LONG, MIDDLE, f"{LONG} {MIDDLE}"], sets=[[MIDDLE, LONG]]) == [1, 0, 0]
 

@@ -63,7 +63,8 @@ def test_main_script_and_share_over_letters_alone(texts):
 @given(st.lists(st.text(max_size=20), max_size=4))
 def test_any_text_has_as_many_letters_as_have_a_script(texts):
     for text, (code, share, letters) in zip(texts, recognise(texts), strict=True):
-        pattern = r"[\p{L}&&[^\p{Script=Zyyy}\p{Script=Zinh}\p{Script=Zzzz}]]"
+        letter = r"\p{L}[\p{So}&&[\p{Braille}\p{SignWriting}]--\u2800]"
+        pattern = rf"[[{letter}]&&[^\p{{Script=Zyyy}}\p{{Script=Zinh}}\p{{Script=Zzzz}}]]"
         assert letters == len(regex.findall(pattern, text, regex.V1))
         assert 0 <= share <= 1
         assert (code == "Zyyy") == (letters == 0) == (share == 0)
@@ -111,6 +112,10 @@ TAIWAN = "這個國家的經濟發展很快，人們的生活也變得更好了�
         ("हिन्दी में", "Deva", 1),  # vowel signs are marks, not letters
         ("ᏣᎳᎩ ᎦᏬᏂᎯᏍᏗ", "Cher", 1),
         ("𐌲𐌿𐍄𐌹𐍃𐌺", "Goth", 1),
+        ("⠠⠓⠑⠇⠇⠕⠀⠺⠕⠗⠇⠙", "Brai", 1),
+        ("𝠀𝤆𝪜 𝠀𝤆𝪜", "Sgnw", 1),
+        ("⠀", "Zyyy", 0),  # the blank cell is a space
+        ("ʻokina", "Latn", 1),  # ʻ is in no script
         ("123 😀 ... ー", "Zyyy", 0),
         ("", "Zyyy", 0),
     ],

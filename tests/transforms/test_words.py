@@ -22,6 +22,10 @@ PIECES = st.one_of(
         ["abc", "❤\ufe0f", "👩\u200d👧", "l'eau", "it’s", "col·legi", "c'", "'a", "3.14", "U.S."]
     ),
     st.sampled_from(
+        ["ʻokina", "faʻa", "tʼ", "o‘z", "‘a’", "e\u0301'e", "ש\u05b8״ס", 'ר"ת', '"א"', 'a"b', "꞉a"]
+    ),
+    st.sampled_from(["Ա:", "ե՞ս: ", "α; ", "a:", "ነ፡፡", "ང། ", "།། །", "ང༎", "⠓⠑⠀⠕", "𝠀𝪜", "10:30"]),
+    st.sampled_from(
         ["漢字", "漢'字", "卡尔·马克思", "ひら", "カタカナ", "ー", "ก่", "น้ำ", "ที่2", "ลาว", "ខ្មែរ"]
     ),
     st.sampled_from(
@@ -29,27 +33,40 @@ PIECES = st.one_of(
     ),
     st.sampled_from([" ", "  ", "\n", ".", "!?", "...", "。", "።", "॥", "؟", ",", "-"]),
     st.sampled_from(["Zu\u00adsam\u00admen", "ᠬᠠᠨ\u180eᠠ", "שלום\u200f", "\u200eab", "ขอ\u200bให้"]),
-    st.text(st.sampled_from("aé漢กก่2'’.\u0301\u200d\u00ad\u200b カ \n。"), max_size=6),
+    st.text(st.sampled_from("aé漢กก่2אԱα'’‘ʻ\":;፡།.\u0301\u200d\u00ad\u200b カ \n。"), max_size=6),
 )  # fmt: skip
 TEXTS = st.lists(PIECES, max_size=8).map("".join)
 UNSPACED = regex.compile(
     r"[\p{Han}\p{Hiragana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\p{Tibetan}\p{Bopomofo}]"
 )
-LETTER, BEARER = regex.compile(r"\p{L}"), regex.compile(r"[\p{L}\p{Nd}]")
+MIDDLE = "['\"’‘·׳״՛՜՞ʻʼꞋꞌ]"
+LETTER = regex.compile(rf"[\p{{L}}⠁-⣿𝠀꞉--{MIDDLE}]", regex.V1)
+BEARER = regex.compile(rf"[\p{{L}}\p{{Nd}}⠁-⣿𝠀꞉--{MIDDLE}]", regex.V1)
+HEBREW = regex.compile(r"\p{Hebrew}{2}")
 UNSEEN = r"\u200c\p{WB=ZWJ}\p{WB=Format}"
-ATTACHED, TERMINAL = regex.compile(rf"[\p{{M}}{UNSEEN}]"), regex.compile(r"\p{STerm}")
+ATTACHED = regex.compile(rf"[\p{{M}}{UNSEEN}]")
+TERMINAL = regex.compile(
+    r"\p{STerm}|(?<=\p{Armenian}):|(?<=\p{Greek});|(?<=፡)፡|(?<=\S)[།༎](?=\s|\Z)"
+)
 
 
 def spaced_letter(char):
     return bool(LETTER.match(char)) and not UNSPACED.match(char)
 
 
-def inside(text, i):
-    if text[i] in "'’·׳״":
-        return 0 < i < len(text) - 1 and spaced_letter(text[i - 1]) and spaced_letter(text[i + 1])
+def bearer(text, i):
     while i > 0 and ATTACHED.match(text[i]):
         i -= 1
-    return bool(BEARER.match(text[i]))
+    return text[i]
+
+
+def inside(text, i):
+    if not regex.match(MIDDLE, text[i]):
+        return bool(BEARER.match(bearer(text, i)))
+    if not 0 < i < len(text) - 1:
+        return False
+    sides = bearer(text, i - 1) + text[i + 1]
+    return all(map(spaced_letter, sides)) and (text[i] != '"' or bool(HEBREW.match(sides)))
 
 
 def words_of(text):
@@ -71,9 +88,9 @@ def sentences_of(text):
     found = 0
     for i, char in enumerate(text):
         following = text[i + 1 : i + 2]
-        if TERMINAL.match(char):
+        if TERMINAL.match(text, i):
             goes_on = following and inside(text, i + 1) and ord(char) < 0x80
-            found += not goes_on and not TERMINAL.match(following)
+            found += not goes_on and not TERMINAL.match(text, i + 1)
         else:
             found += following in ("", "\n") and inside(text, i)
     return found
@@ -124,6 +141,17 @@ def test_whitespace_words_are_those_of_split(texts):
     [
         ("Don’t say l'eau d'or, it's 3 o'clock.", 7),
         ("'quoted' words' end", 3),
+        ("‘quoted’ ‘words’ “end”", 3),
+        ("ʻokina ʻo e faʻa tʼáá ʼ", 5),
+        ("O‘zbekiston bo‘lib o‘tdi", 3),
+        ("o\u0331'do\u0331ta", 1),
+        ("ọ\u0300'rẹ\u0301 ẹ\u0300'kọ\u0301", 2),
+        ("כ\u05bc\u05b8׳ל ת\u05bc\u05b8נ\u05b8״ך\u05b0", 2),
+        ('ארה"ב "שלום" a"b', 4),
+        ("Ինչո՞ւ է՞ ա՛յ ա՜խ", 4),
+        ("a꞉b ꞊c", 2),
+        ("⠠⠓⠑⠇⠇⠕⠀⠺⠕⠗⠇⠙ ⠁", 3),
+        ("𝠀𝤆𝪜 𝠀𝤆𝪜", 2),
         ("semi-detached e-mail", 4),
         ("el col·legi", 2),
         ("Müßiggänger naïve Łódź", 3),
@@ -177,6 +205,12 @@ def test_words_of_known_texts(text, words):
         ("ဒါက။ နောက်တစ်ခု။", 2),
         ("ᠮᠣᠩᠭᠣᠯ᠃ ᠬᠡᠯᠡ᠃", 2),
         ("Սա է։ Դա է։", 2),
+        ("Սա է: Դա է: 10:30", 3),
+        ("Τι είναι; Ναι; Α· β", 3),
+        ("a: b; c", 1),
+        ("ሰላም፡፡ ሁሉም፡ሰው፡፡", 2),
+        ("བཀྲ་ཤིས། བདེ་ལེགས། །ཀ།ཁ༎", 3),
+        ("ཀ།། ཁ།", 2),
         ("ภาษาไทย ไม่มีจุด", 1),
         ("", 0),
     ],
@@ -191,7 +225,7 @@ def hashes(texts):
     return word_hashes(found, within, np.flatnonzero(word_starts(found, within)))
 
 
-WRITTEN_IN_SEVERAL_WAYS = regex.compile(rf"['’·׳״{UNSEEN}]")
+WRITTEN_IN_SEVERAL_WAYS = regex.compile(rf"{MIDDLE}|[{UNSEEN}]")
 
 
 @settings(deadline=None)
@@ -210,6 +244,8 @@ def test_words_have_one_hash_if_and_only_if_they_are_equal(texts):
 @pytest.mark.parametrize(
     ("one", "other"),
     [
+        ("faʻa", "fa'a"), ("п’ять", "пʼять"), ("ʻokina", "okina"), ("ʼya tʼ", "'ya t'"),
+        ("o‘zbek", "oʻzbek"), ("kaꞌa", "KAꞋA"), ("kaꞌa", "ka'a"), ('ש"ס', "ש״ס"),
         ("l'eau", "l’eau"), ("L'EAU", "leau"), ("ש״ס", "שס"), ("می\u200cروم", "میروم"),
         ("كتـــاب", "كتاب"), ("ÉTÉ", "été"), ("ΛΌΓΟΣ", "λόγος"),
         ("Zu\u00adsam\u00admen", "zusammen"), ("ᠬᠠᠨ\u180eᠠ", "ᠬᠠᠨᠠ"), ("\u200fשלום\u200f", "שלום"),
