@@ -6,7 +6,12 @@ import re
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 
-from glotmill.language_registry.languages import UnknownCode, find_language, overrides_of
+from glotmill.language_registry.languages import (
+    UnknownCode,
+    find_language,
+    language,
+    overrides_of,
+)
 from glotmill.language_registry.scripts import ALIASES, is_script
 from glotmill.language_registry.suggestions import suggest
 from glotmill.language_registry.tables import read_rows
@@ -14,6 +19,8 @@ from glotmill.language_registry.tables import read_rows
 _MODEL_PREFIX = "__label__"
 _PRIVATE_REGION = re.compile(r"aa|q[m-z]|x[a-z]|zz")
 _POSIX = re.compile(r"(?P<tag>[^.@]+)(\.[^@]*)?(@(?P<modifier>.+))?")
+# Of BCP 47.
+_VARIANT_FORM = re.compile(r"[a-z0-9]{5,8}|[0-9][a-z0-9]{3}")
 
 
 @dataclass(frozen=True)
@@ -106,7 +113,7 @@ def _parse_subtags(parts: list[str], code: str) -> Parsed:
     if find_language(parts[0]) is None:
         raise UnknownCode(_unknown_language(parts[0], code))
     parsed = Parsed(parts[0])
-    for part in parts[1:]:
+    for part in map(_modifier, parts[1:]):
         if len(part) == 1:  # an extension or a private part: it says nothing of the label
             break
         parsed = _with_subtag(parsed, part, code)
@@ -115,7 +122,10 @@ def _parse_subtags(parts: list[str], code: str) -> Parsed:
 
 def _with_subtag(parsed: Parsed, part: str, code: str) -> Parsed:
     """Adds one subtag to what has been read, by its form and the tables it is in."""
-    if subtags("extlang").get(part) and not (parsed.script or parsed.region):
+    prefix = subtags("extlang").get(part)
+    if prefix and not (parsed.script or parsed.region):
+        if find_language(prefix) != find_language(parsed.language):
+            raise UnknownCode(_misplaced(part, parsed.language, prefix, code))
         return replace(parsed, language=part)
     if len(part) == 4 and is_script(part) and not parsed.script:
         title = part.title()
@@ -124,6 +134,9 @@ def _with_subtag(parsed: Parsed, part: str, code: str) -> Parsed:
         return replace(parsed, region=part.upper())
     if part in subtags("variant") or part in overrides_of("variant"):
         return replace(parsed, variants=(*parsed.variants, part))
+    if _VARIANT_FORM.fullmatch(part):
+        note = f"variant {part}: not known, and so not read"
+        return replace(parsed, variants=(*parsed.variants, part), notes=(*parsed.notes, note))
     raise UnknownCode(_unknown_part(part, code))
 
 
@@ -134,6 +147,13 @@ def _is_region(part: str) -> bool:
 def _unknown_language(part: str, code: str) -> str:
     within = "" if part == code else f" in {code!r}"
     return f"unknown language code {part!r}{within}; {suggest(part)}"
+
+
+def _misplaced(part: str, after: str, prefix: str, code: str) -> str:
+    return (
+        f"part {part!r} of language code {code!r} means {language(part).name}, which may follow "
+        f"{prefix!r}, not {after!r}; give {part!r} or {after!r}"
+    )
 
 
 def _unknown_part(part: str, code: str) -> str:

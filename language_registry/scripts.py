@@ -6,6 +6,7 @@ Codes are those of ISO 15924. A composite script stands for several scripts used
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
@@ -55,6 +56,7 @@ _FAMILIES = (
     ("Hang", "Kore"),
     ("Jpan", "Hira", "Kana", "Hrkt"),
 )
+_PRIVATE = re.compile(r"Qa(a[a-z]|b[a-x])")
 _FAMILY_OF = {code: family[0] for family in _FAMILIES for code in family}
 
 
@@ -88,12 +90,26 @@ def script(code: str) -> Script:
     >>> script("Japn")
     Script(code='Jpan', name='Japanese', spaced=False, direction='ltr')
     """
-    known = _all_scripts()
-    title = code.title()
-    found = known.get(ALIASES.get(title, title))
+    found = _find_script(code)
     if found is None:
         raise UnknownScript(f"unknown script {code!r}; codes are those of ISO 15924, as in Latn")
     return found
+
+
+def _find_script(code: str) -> Script | None:
+    title = ALIASES.get(code.title(), code.title())
+    if is_private(title):
+        return Script(title, f"Private use ({title})", spaced=True, direction="ltr")
+    return _all_scripts().get(title)
+
+
+def is_private(code: str) -> bool:
+    """Returns whether a code is one of the range Qaaa to Qabx, of which each user says what it is.
+
+    >>> is_private("Qaaa"), is_private("Latn")
+    (True, False)
+    """
+    return _PRIVATE.fullmatch(code) is not None
 
 
 def is_script(code: str) -> bool:
@@ -102,8 +118,7 @@ def is_script(code: str) -> bool:
     >>> is_script("hant"), is_script("wiki")
     (True, False)
     """
-    title = code.title()
-    return ALIASES.get(title, title) in _all_scripts()
+    return _find_script(code) is not None
 
 
 def label_form(code: str) -> str:
@@ -162,7 +177,7 @@ def family_members(code: str) -> tuple[str, ...]:
 
 
 def all_scripts() -> tuple[Script, ...]:
-    """Returns every script of ISO 15924, by code.
+    """Returns every script of ISO 15924 but those of private use, by code.
 
     >>> "Latn" in {each.code for each in all_scripts()}
     True

@@ -19,55 +19,23 @@ import pyarrow.compute as pc
 
 from glotmill.schemas import recipe as recipes
 from glotmill.schemas.pairs import PairFilters
-from glotmill.schemas.tables import DROP_REASON, WORD_HASHES
+from glotmill.schemas.tables import DROP_REASON
 from glotmill.transforms.decide import CONTAMINATED, Rule, drop_rules
+from glotmill.transforms.letter_weights import letter_weight
+from glotmill.transforms.pair_addresses import (
+    EMAIL,
+    MAY_HAVE_EMAIL,
+    MAY_HAVE_URL,
+    PLAIN_LETTERS,
+    PLAIN_WORDS,
+    URL,
+    addresses,
+)
 from glotmill.transforms.pair_numbers import shared_numbers
 from glotmill.transforms.pair_rows import SIDE_HASH
 from glotmill.transforms.pair_scripts import are_alike, is_written_in
 from glotmill.transforms.pair_words import MIN_RUNS_TO_SHARE, shared_words, word_runs
 from glotmill.transforms.pairs import Bools, Groups, Ints
-
-# How many letters of Latin script say as much as one: medians over the languages of four parallel
-# corpora (benchmarks/pair_lengths.py; docs/bitext.md).
-LETTER_WEIGHTS: Mapping[str, float] = {
-    "Arab": 1.27,
-    "Armn": 1.00,
-    "Beng": 1.75,
-    "Cans": 1.07,
-    "Cher": 1.50,
-    "Copt": 1.19,
-    "Cyrl": 1.01,
-    "Deva": 1.86,
-    "Ethi": 1.80,
-    "Geor": 0.95,
-    "Grek": 0.91,
-    "Gujr": 1.72,
-    "Guru": 1.84,
-    "Hang": 2.49,
-    "Hani": 3.20,
-    "Hans": 3.31,
-    "Hant": 3.14,
-    "Hebr": 1.51,
-    "Jpan": 2.31,
-    "Khmr": 1.41,
-    "Knda": 1.63,
-    "Laoo": 1.26,
-    "Latn": 1.00,
-    "Mlym": 1.39,
-    "Mymr": 1.63,
-    "Nkoo": 1.27,
-    "Sinh": 1.64,
-    "Syrc": 1.71,
-    "Taml": 1.36,
-    "Telu": 1.86,
-    "Tfng": 1.27,
-    "Thaa": 1.36,
-    "Thai": 1.27,
-    "Tibt": 1.56,
-    "Vaii": 1.89,
-}
-# Of the scripts that those corpora lack: the middle of the others.
-_OTHER_WEIGHT = 1.4
 
 # Added to both sides' weighted letters, so that short sides may differ more.
 SMOOTHING = 15.0
@@ -80,9 +48,6 @@ _LEAST_SCORE = pa.scalar(0.5, pa.float32())
 
 _TAG = r"<[/!?]?[A-Za-z][^<>]*>|<!--"
 _ENTITY = r"&(?:[A-Za-z][A-Za-z0-9]{1,30}|#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6});"
-_URL = r"(?i)\b(?:https?://|www\.)[^\s<>\"'{}|\\^`]+"
-_EMAIL = r"(?i)[a-z0-9._%+-]+@[a-z0-9-]+(?:\.[a-z0-9-]+)*\.[a-z]{2,}"
-_TRAILING = ".,;:!?)]}>»”’'\"…。、，；：！？）】」』"
 
 
 @dataclass(frozen=True)
@@ -90,7 +55,7 @@ class Sides:
     """Annotated sides, and which of them make a row.
 
     Attributes:
-        batch: the sides, with WORD_HASHES and SIDE_HASH.
+        batch: the sides, with PLAIN_WORDS, PLAIN_LETTERS and SIDE_HASH.
         groups: the rows.
         scores: by row, as the data carries them.
         matched: where each pattern matches; shared by all rows of the same sides.
@@ -145,7 +110,7 @@ class Sides:
     @functools.cached_property
     def shared(self) -> npt.NDArray[np.float64]:
         """Share of words that both sides of each comparison have."""
-        return shared_words(self.batch.column(WORD_HASHES.name), self.first, self.other)
+        return shared_words(self.batch.column(PLAIN_WORDS.name), self.first, self.other)
 
     @functools.cached_property
     def alike(self) -> Bools:
@@ -272,7 +237,7 @@ def _untranslated(sides: Sides, options: PairFilters) -> Bools:
     if not places.size:
         return np.zeros(len(sides.groups), bool)
     both = np.concatenate((sides.first[places], sides.other[places]))
-    runs = word_runs(sides.batch.column(WORD_HASHES.name).take(pa.array(both)))
+    runs = word_runs(sides.batch.column(PLAIN_WORDS.name).take(pa.array(both)))
     first = np.arange(len(places))
     shared = shared_words(runs, first, first + len(places), least=MIN_RUNS_TO_SHARE)
     suspects[places] = shared > options.max_shared_runs
@@ -313,10 +278,8 @@ def _swapped(sides: Sides) -> Bools:
 
 def _length_ratio(sides: Sides, options: PairFilters) -> Bools:
     scripts = sides.batch.column("script").dictionary_encode()
-    weights = np.array(
-        [LETTER_WEIGHTS.get(each, _OTHER_WEIGHT) for each in scripts.dictionary.to_pylist()]
-    )
-    length = sides.numbers("num_letters") * weights[np.asarray(scripts.indices)] + SMOOTHING
+    weights = np.array([letter_weight(each) for each in scripts.dictionary.to_pylist()])
+    length = sides.numbers(PLAIN_LETTERS.name) * weights[np.asarray(scripts.indices)] + SMOOTHING
     one, other = length[sides.first], length[sides.other]
     ratio = np.maximum(one, other) / np.minimum(one, other)
     return sides.any_comparison(ratio > (options.max_length_ratio or np.inf))
@@ -339,36 +302,22 @@ def _numbers(sides: Sides, options: PairFilters) -> Bools:
 
 
 def _urls(sides: Sides) -> Bools:
-    return _differ(sides, "(?i)://|www\\.", _URL)
+    return _differ(sides, MAY_HAVE_URL, URL)
 
 
 def _emails(sides: Sides) -> Bools:
-    return _differ(sides, "@", _EMAIL)
+    return _differ(sides, MAY_HAVE_EMAIL, EMAIL)
 
 
-def _differ(sides: Sides, gate: str, pattern: str) -> Bools:
-    """Rows whose sides do not have the same matches of a pattern."""
+def _differ(sides: Sides, gate: str, pattern: re.Pattern[str]) -> Bools:
+    """Rows whose sides do not have the same addresses."""
     suspects = sides.matches(gate)
     marked = suspects[sides.first] | suspects[sides.other]
     places = np.flatnonzero(marked)
     texts = (text.to_pylist() for text in sides.texts(places))
-    for place, pair in zip(places.tolist(), zip(*texts, strict=True), strict=True):
-        one, other = (_found(text, pattern) for text in pair)
-        marked[place] = one != other
+    for place, (one, other) in zip(places.tolist(), zip(*texts, strict=True), strict=True):
+        marked[place] = addresses(one, pattern) != addresses(other, pattern)
     return sides.any_comparison(marked)
-
-
-def _found(text: str, pattern: str) -> list[str]:
-    """Matches in a text, in lower case and without what ends a sentence, sorted."""
-    found = [
-        match.group().lower().rstrip(_TRAILING + "/") for match in _compiled(pattern).finditer(text)
-    ]
-    return sorted(each.removeprefix("http://").removeprefix("https://") for each in found)
-
-
-@functools.cache
-def _compiled(pattern: str) -> re.Pattern[str]:
-    return re.compile(pattern)
 
 
 def _low_score(sides: Sides, least: Mapping[str, float]) -> Bools:

@@ -22,6 +22,7 @@ from glotmill.transforms.custom import make_annotator, make_filter
 from glotmill.transforms.identify import IdentifyLanguage
 from glotmill.transforms.measure import MeasureText
 from glotmill.transforms.normalise import NormaliseText
+from glotmill.transforms.pair_addresses import PLAIN_LETTERS, PLAIN_WORDS, plain_columns
 from glotmill.transforms.pair_filters import Sides, drop_reasons, pair_filters
 from glotmill.transforms.pair_rows import SIDE_HASH, FoldSides, pair_fields, segment_hashes
 from glotmill.transforms.pair_sketches import update_pairs
@@ -178,7 +179,8 @@ class PairIngester:
             except Exception as error:  # of any stage, custom ones included
                 detail = f"stage '{annotator.name}': {type(error).__name__}: {error}"
                 raise _StageFailed(detail) from error
-        return with_columns(sides, [SIDE_HASH], [pa.array(segment_hashes(sides))])
+        found = [pa.array(segment_hashes(sides)), *plain_columns(sides)]
+        return with_columns(sides, [SIDE_HASH, PLAIN_WORDS, PLAIN_LETTERS], found)
 
     def _retry(
         self, work: Work, name: str, units: pa.RecordBatch, paired: Ints, problem: str

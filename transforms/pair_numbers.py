@@ -1,7 +1,8 @@
 """Numbers in two texts that should be translations: do both have the same?
 
 Digits of every script count as those of ASCII. What stands between digits is no part of a
-number: 1,234.5 and 1.234,5 and 1 234,5 are the same, and their order does not matter.
+number: 1,234.5 and 1.234,5 and 1 234,5 are the same, and their order does not matter. Numerals that
+are no digits, such as those of Ethiopic and of Han, are not read: each may stand for one number.
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ from functools import cache
 # A separator between digits: point, comma, apostrophes, thin and fixed blanks, Arabic separators.
 _NUMBER = re.compile(r"[0-9]+(?:[.,'’\u00a0\u2009\u202f٫٬·][0-9]+)*(?: [0-9]{3}(?![0-9]))*")
 _NO_DIGIT = re.compile(r"[^0-9]+")
+_NO_NUMERALS = ("<super>", "<sub>", "<fraction>")
+# A single character is part of a word as a rule.
+_HAN_NUMERAL = "[〇零一二三四五六七八九十百千万萬亿億两兩廿卅]{2,}"
 
 _MOST_WRITTEN_OUT = 20
 
@@ -27,6 +31,18 @@ def _ascii_digits() -> dict[int, str]:
         if unicodedata.category(character := chr(codepoint)) == "Nd":
             digits[codepoint] = str(unicodedata.digit(character))
     return digits
+
+
+@cache
+def _other_numerals() -> re.Pattern[str]:
+    """Numerals that are no digits, superscripts and fractions left out."""
+    characters = [
+        chr(codepoint)
+        for codepoint in range(0x80, sys.maxunicode + 1)
+        if unicodedata.category(chr(codepoint)) in ("Nl", "No")
+        and not unicodedata.decomposition(chr(codepoint)).startswith(_NO_NUMERALS)
+    ]
+    return re.compile(f"{_HAN_NUMERAL}|[{''.join(characters)}]+")
 
 
 def numbers_of(text: str) -> list[str]:
@@ -44,13 +60,16 @@ def shared_numbers(one: str, other: str) -> float:
     """Share of the numbers of both texts that are in both; 1 where neither has any.
 
     Numbers cut up in another way, as dates are, are compared by their digits. Numbers up to 20
-    that one text has and the other has nothing instead of may be written out there.
+    that one text has and the other has nothing instead of may be written out there, and so may as
+    many more as the other has numerals that are no digits.
 
     >>> shared_numbers("In 1990, 1,000 came.", "1.000 kamen 1990.")
     1.0
     >>> shared_numbers("on 2/5/2001", "am 02.05.2001"), shared_numbers("7 of 9", "7 von 8")
     (1.0, 0.5)
     >>> shared_numbers("2 of 1945", "zwei von 1945"), shared_numbers("in 1945", "damals")
+    (1.0, 0.0)
+    >>> shared_numbers("in 1945", "一九四五年"), shared_numbers("in 1945 and 1948", "一九四五年")
     (1.0, 0.0)
     """
     first, second = Counter(numbers_of(one)), Counter(numbers_of(other))
@@ -62,7 +81,9 @@ def shared_numbers(one: str, other: str) -> float:
     if alone is None:
         return shared / (first.total() + second.total())
     num_missing = sum(n for number, n in alone.items() if not _may_be_written_out(number))
-    return shared / (shared + num_missing) if num_missing else 1.0
+    if num_missing:
+        num_missing -= len(_other_numerals().findall(other if alone is left else one))
+    return shared / (shared + num_missing) if num_missing > 0 else 1.0
 
 
 def _may_be_written_out(number: str) -> bool:

@@ -6,7 +6,7 @@ import functools
 
 from glotmill.language_registry import UnknownCode, confirms, resolve
 from glotmill.language_registry.languages import find_language
-from glotmill.language_registry.scripts import family
+from glotmill.language_registry.scripts import family, is_private
 
 
 @functools.lru_cache(maxsize=100_000)
@@ -41,7 +41,8 @@ def is_written_in(code: str, script: str) -> bool:
         return True  # which is a reason of its own
     named = resolve(code)
     if not any(note.startswith("script ") for note in named.assumed):
-        return _is_kin(named.script, script) or _agrees(named.label, named.language, script)
+        kin = _is_kin(named.script, script) or _agrees(named.label, named.language, script)
+        return kin or is_private(named.script)  # nobody knows what that is recognised as
     spoken = find_language(found.language)
     if spoken is None or not spoken.scripts or spoken.scope != "individual":
         return True

@@ -30,6 +30,7 @@ def test_facts_of_one_language():
     assert language("swh").macrolanguage == "swa"
     assert language("deu").iso639_2b == "ger"
     assert language("srp").scripts == ("Cyrl", "Latn")
+    assert language("ace").scripts == ("Latn", "Arab")
     assert language("lat").type == "historical"
     assert language("qab").scope == "private"
 

@@ -82,7 +82,9 @@ RESOLVED = {
     "uz-AF": "uzb_Arab", "az-IR": "aze_Arab", "zh-Latn-pinyin": "zho_Latn", "en-x-foo": "eng_Latn",
     "zh-cmn-Hans": "cmn_Hans", "sgn-ase": "ase_Sgnw", "i-klingon": "tlh_Latn", "es-419": "spa_Latn",
     "de-1996": "deu_Latn", "en-GB-oed": "eng_Latn", "zh-yue": "yue_Hant", "ar-arz": "arz_Arab",
-    "bo-pinyin": "bod_Latn", "sr-ekavsk": "srp_Cyrl",
+    "bo-pinyin": "bod_Latn", "sr-ekavsk": "srp_Cyrl", "zho-yue": "yue_Hani", "ms-min": "min_Latn",
+    "nan-latn-tailo": "nan_Latn", "nan-pehoeji": "nan_Latn", "zh-CHS": "zho_Hans",
+    "zh-CHT": "zho_Hant", "sr-latin": "srp_Latn", "en-Qaaa": "eng_Qaaa", "und_Qabx": "und_Qabx",
     # locales
     "sr@latin": "srp_Latn", "sr_RS.UTF-8@latin": "srp_Latn", "uz_UZ@cyrillic": "uzb_Cyrl",
     "ca@valencia": "cat_Latn", "tt_RU@iqtelif": "tat_Latn", "be_BY.UTF-8@latin": "bel_Latn",
@@ -181,6 +183,14 @@ def test_assumptions_are_told():
     )
 
 
+@pytest.mark.parametrize("code", ["de-newvar", "de-DE-1a2b"])
+def test_a_variant_that_is_not_known_is_told(code):
+    found = resolve(code, script="Latn")
+    variant = code.rpartition("-")[2]
+    assert (found.label, found.variants) == ("deu_Latn", (variant,))
+    assert found.assumed == (f"variant {variant}: not known, and so not read",)
+
+
 def test_region_and_variants_are_kept_beside_the_label():
     found = resolve("ca-ES-valencia")
     assert (found.region, found.variants) == ("ES", ("valencia",))
@@ -196,6 +206,14 @@ def test_region_and_variants_are_kept_beside_the_label():
         ("xx_Latn", "unknown language code 'xx' in 'xx_Latn'; give a code of ISO 639 or BCP 47"),
         ("eng_Latn_foo", "unknown part 'foo' in language code 'eng_Latn_foo'; give a code of ISO"),
         ("en-UU", "unknown part 'uu' in language code 'en-UU'"),
+        (
+            "zh-min",
+            "part 'min' of language code 'zh-min' means Minangkabau, which may follow 'ms', not "
+            "'zh'; give 'min' or 'zh'",
+        ),
+        ("en-yue", "part 'yue' of language code 'en-yue' means Yue Chinese, which may follow 'zh'"),
+        ("zh-cmn-yue", "part 'yue' of language code 'zh-cmn-yue' means Yue Chinese, which may"),
+        ("en-Qaby", "unknown script 'qaby' in language code 'en-Qaby'"),
         ("", "unknown language code ''; give a code of ISO 639"),
         ("  ", "unknown language code ''"),
         ("123", "unknown language code '123'; give a code"),

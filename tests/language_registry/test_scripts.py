@@ -86,6 +86,13 @@ def test_unknown_script_is_refused():
         script("Latin")
 
 
+def test_private_scripts_are_named_so():
+    assert script("Qaaa").name == "Private use (Qaaa)"
+    assert (script("qaai").code, script("Qaac").code) == ("Zinh", "Copt")
+    with pytest.raises(UnknownScript):
+        script("Qaby")
+
+
 def test_composites_are_made_of_scripts_of_unicode():
     for code in COMPONENTS:
         assert set(components(code)) <= set(script_codes())

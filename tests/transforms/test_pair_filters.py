@@ -4,7 +4,9 @@ import pytest
 
 from glotmill.schemas.lock import UnitSlice
 from glotmill.schemas.recipe import Recipe
-from glotmill.transforms.pair_filters import LETTER_WEIGHTS, pair_filters
+from glotmill.transforms.letter_weights import LETTER_WEIGHTS
+from glotmill.transforms.pair_addresses import EMAIL, URL, addresses
+from glotmill.transforms.pair_filters import pair_filters
 from glotmill.transforms.pair_ingest import PairIngester
 from glotmill.transforms.pair_numbers import numbers_of, shared_numbers
 from glotmill.transforms.pair_scripts import are_alike, is_written_in
@@ -119,10 +121,48 @@ def reasons(tmp_path):
         ),
         ("Write to me@a.org about it.", "Schreibe an du@a.org darüber.", "emails_mismatch"),
         ("Write to me@a.org about it.", "Schreibe an me@a.org darüber.", None),
+        (
+            "Read https://example.com/m/42/index.html, then write to us.",
+            "Lies https://example.com/m/42/index.html, dann schreib uns.",
+            None,
+        ),
+        ("Or write to jane.doe@mail.example.org.", "Oder an jane.doe@mail.example.org.", None),
     ],
 )
 def test_pairs(reasons, source, target, reason):
     assert reasons((source, target)) == [reason]
+
+
+@pytest.mark.parametrize(
+    ("code", "text"),
+    [
+        ("zh", "请访问https://example.com/a/long/way/to/one/small/page查看详情。"),
+        ("zh", "详情见 https://example.com/a/long/way/to/one/small/page，谢谢。"),
+        ("ja", "詳しくはhttps://example.com/a/long/way/to/one/small/pageをご覧ください。"),
+        ("ko", "자세한 내용은 https://example.com/a/long/way/to/one/small/page에서 보십시오."),
+        ("th", "ดูรายละเอียดที่https://example.com/a/long/way/to/one/small/pageได้เลย"),
+        ("hy", "Մանրամասները՝ https://example.com/a/long/way/to/one/small/page։"),
+        ("hi", "विवरण यहाँ देखें: https://example.com/a/long/way/to/one/small/page।"),
+        ("ur", "تفصیل یہاں ہے: https://example.com/a/long/way/to/one/small/page۔"),
+        ("am", "ዝርዝሩን https://example.com/a/long/way/to/one/small/page። ይመልከቱ"),
+        ("fa", "برای جزئیات (https://example.com/a/long/way/to/one/small/page)؛ ببینید"),
+    ],
+)
+def test_addresses_end_where_text_of_another_script_begins(reasons, code, text):
+    english = "See https://example.com/a/long/way/to/one/small/page for the details."
+    assert reasons((english, text), codes=("en", code)) == [None]
+    other = english.replace("page", "book")
+    assert reasons((other, text), codes=("en", code)) == ["urls_mismatch"]
+
+
+def test_addresses_of_a_text():
+    text = "[x](http://d.org/?q=1&r=é), (https://e.org/b_(c)), y@https://g.org:80/! WWW.A.org/b"
+    assert addresses(text, URL) == ["d.org/?q=1&r=", "e.org/b_(c", "g.org:80", "www.a.org/b"]
+    assert addresses("写信给A.b+c@d-e.co.uk吧, x@y, a@b.org는", EMAIL) == [
+        "a.b+c@d-e.co.uk",
+        "a@b.org",
+    ]
+    assert addresses("a" * 200_000 + "@", EMAIL) == []
 
 
 @pytest.mark.parametrize(
@@ -165,6 +205,22 @@ def test_languages_written_alike_may_share_words(reasons):
 
 
 @pytest.mark.parametrize(
+    ("english", "other", "shared"),
+    [
+        ("Article 48", "አንቀጽ ፵፰", 1.0),
+        ("In 1948, Article 30", "በ፲፱፻፵፰፣ አንቀጽ 30", 1.0),
+        ("In 1945", "一九四五年", 1.0),
+        ("In 1945 and 1948", "一九四五年", 0.0),
+        ("In 1945", "一定", 0.0),
+        ("25 km²", "x km² ½", 0.0),
+        ("In 1945, 31 came", "一九四五年、32人", 0.0),
+    ],
+)
+def test_numerals_that_are_no_digits_may_stand_for_a_number(english, other, shared):
+    assert shared_numbers(english, other) == shared_numbers(other, english) == shared
+
+
+@pytest.mark.parametrize(
     ("code", "script", "written"),
     [
         ("de", "Latn", True),
@@ -178,12 +234,29 @@ def test_languages_written_alike_may_share_words(reasons):
         ("ko", "Hang", True),
         ("taq_Tfng", "Tfng", True),
         ("kas_Deva", "Latn", False),
+        ("ace", "Arab", True),
+        ("ckb", "Latn", True),
+        ("fuv", "Adlm", True),
+        ("taq", "Tfng", True),
+        ("tat", "Latn", True),
+        ("ukr", "Latn", False),
+        ("en-Qaaa", "Latn", True),
         ("no-such-code", "Latn", True),
         ("de", "Zyyy", True),
     ],
 )
 def test_scripts_of_languages(code, script, written):
     assert is_written_in(code, script) is written
+
+
+@pytest.mark.data
+def test_no_label_of_edited_texts_is_in_a_script_of_another_language(data_folder):
+    lines = (data_folder / "STATS.tsv").read_text(encoding="utf-8").splitlines()
+    rows = [dict(zip(lines[0].split("\t"), line.split("\t"), strict=True)) for line in lines[1:]]
+    edited = ("udhr", "seed", "ntrex", "bible")
+    labels = [row["label"].split("_") for row in rows if any(int(row[each]) for each in edited)]
+    assert len(labels) > 400
+    assert [label for label in labels if not is_written_in(*label)] == []
 
 
 def test_limits_of_sides(reasons):
