@@ -82,7 +82,7 @@ def unit_records(root: str, lock: Lock) -> list[UnitRecord]:
     """Records of the units of a lock that are finished; those of other versions are left out."""
     keys = {unit.key for unit in lock.units}
     try:
-        files = storage.match(f"{root}/ingest/units/*.json")
+        files = storage.match(f"{storage.escape(root)}/ingest/units/*.json")
     except LookupError:
         return []
     wanted = [f for f in files if f.path.rpartition("/")[2].removesuffix(".json") in keys]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -252,7 +253,7 @@ def _string(text: str, name: str, location: Location, document: Document) -> str
         return os.environ.get(variable, match[0])
 
     text = _VARIABLE.sub(value, text)
-    return _from_folder(text, name) if _is_path(location) else text
+    return _from_folder(text, name, location) if _is_path(location) else text
 
 
 def _is_path(location: Location) -> bool:
@@ -269,13 +270,15 @@ def _is_path(location: Location) -> bool:
     )
 
 
-def _from_folder(text: str, name: str) -> str:
+def _from_folder(text: str, name: str, location: Location) -> str:
     """A path relative to the recipe made absolute; URIs and the built-in model stay."""
     if _is_uri(text) or text == "builtin" or os.path.isabs(text) or not text:
         return text
-    if _is_uri(name):
-        return _identity(f"{os.path.dirname(name)}/{text}")
-    return os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(name)), text))
+    folder = os.path.dirname(name if _is_uri(name) else os.path.abspath(name))
+    if "path" in location:  # a pattern, of which only `text` holds wildcards
+        folder = glob.escape(folder)
+    path = os.path.join(folder, text)
+    return _identity(path) if _is_uri(name) else os.path.normpath(path)
 
 
 def _merged(base: Document, child: Document) -> Document:

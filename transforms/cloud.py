@@ -33,6 +33,10 @@ _READ_BYTES = 4 * 2**20
 ABSENT = ""
 
 _NAME = re.compile(r"[a-z0-9]+://([^/]+)/(.*)", re.DOTALL)
+# A wildcard in a set of its own is spelled out: `[*]` is a star.
+_ESCAPED = re.compile(r"\[([*?[])\]")
+_FOLDERS = "/(?:.*/)?"
+_HEAD_AND_REST = re.compile(r"\A((?:[^*?[]|\[[*?[]\])*)(.*)\Z", re.DOTALL)
 _Result = TypeVar("_Result")
 
 
@@ -166,14 +170,40 @@ def split_uri(path: str) -> tuple[str, str]:
 
 def match_objects(store: ObjectStore, pattern: str) -> list[StoredObject]:
     """Objects that match a pattern of Beam's; the URI of an existing object is that object."""
-    found = store.find(pattern) if split_uri(pattern)[1] else None
-    if found is not None:
-        return [found]
-    prefix = re.split(r"[*?\[]", pattern, maxsplit=1)[0]
-    if prefix == pattern:
+    if split_uri(pattern)[1]:
+        for path in dict.fromkeys((pattern, unescaped(pattern))):
+            if (found := store.find(path)) is not None:
+                return [found]
+    prefix, rest = split_pattern(pattern)
+    if rest is None:
         return []
-    wanted = re.compile(FileSystem.translate_pattern(pattern))
-    return [each for each in store.list(prefix) if wanted.match(each.path)]
+    return [each for each in store.list(prefix) if rest.match(each.path, len(prefix))]
+
+
+def unescaped(pattern: str) -> str:
+    """A pattern with the wildcards that it spells out as they are in names.
+
+    >>> unescaped("out/[[]v2]/*.json")
+    'out/[v2]/*.json'
+    """
+    return _ESCAPED.sub(r"\1", pattern)
+
+
+def split_pattern(pattern: str) -> tuple[str, re.Pattern[str] | None]:
+    """What every match of a pattern begins with, and what its rest is like; None without wildcard.
+
+    >>> prefix, rest = split_pattern("out/[[]v2]/a*.json")
+    >>> prefix, bool(rest.match("out/[v2]/ab.json", len(prefix)))
+    ('out/[v2]/a', True)
+    """
+    [(head, rest)] = _HEAD_AND_REST.findall(pattern)
+    if not rest:
+        return unescaped(head), None
+    # Beam's `/**/` wants a folder between; elsewhere it stands for none as well.
+    wanted = FileSystem.translate_pattern(rest).replace("/.*/", _FOLDERS)
+    if head.endswith("/") and rest.startswith("**/"):
+        wanted = wanted.replace(".*/", _FOLDERS.removeprefix("/"), 1)
+    return unescaped(head), re.compile(wanted)
 
 
 def found(store: ObjectStore, path: str) -> StoredObject:

@@ -119,7 +119,7 @@ def write_sizes(root: str, ordinal: int, sizes: pa.Table) -> None:
 def read_sizes(root: str) -> pa.Table:
     """The sums of all documents in clusters."""
     try:
-        files = storage.match(f"{_folder(root)}/*.parquet")
+        files = storage.match(f"{storage.escape(_folder(root))}/*.parquet")
     except LookupError:
         files = []
     return merge_sizes(read_table(file.path) for file in files)

@@ -64,7 +64,8 @@ def find_evaluation_files(options: Decontaminate) -> list[EvaluationFile]:
         files: dict[str, storage.InputFile] = {}
         for pattern in each.patterns:
             try:
-                files.update((file.path, file) for file in storage.match(pattern))
+                matched = storage.match(pattern, through_links=True)
+                files.update((file.path, file) for file in matched)
             except (LookupError, OSError, ValueError) as error:
                 raise EvaluationSetError(number, each.name, error) from None
         found += [

@@ -77,7 +77,7 @@ def _folder(root: str) -> str:
 def read_look(root: str, name: str) -> Iterator[pa.Table]:
     """What one of the looks, `histogram` or `events`, left of all units."""
     try:
-        found = storage.match(f"{_folder(root)}/{name}-*.parquet")
+        found = storage.match(f"{storage.escape(_folder(root))}/{name}-*.parquet")
     except LookupError:  # no unit is in the mixture
         return
     for file in found:

@@ -36,7 +36,7 @@ def write_record(root: str, stage: str, name: str, entries: Sequence[FileEntry])
 def read_records(root: str, stage: str) -> list[FileEntry]:
     """All files that a stage's workers have recorded, sorted by path."""
     try:
-        found = storage.match(f"{records_folder(root, stage)}/*.json")
+        found = storage.match(f"{storage.escape(records_folder(root, stage))}/*.json")
     except LookupError:
         return []
     entries = [e for file in found for e in _ENTRIES.validate_json(storage.read_bytes(file.path))]

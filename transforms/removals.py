@@ -249,7 +249,7 @@ def _oversized_folder(root: str) -> str:
 def read_oversized(root: str) -> list[Oversized]:
     """The oversized clusters of the stage that runs, the largest first."""
     try:
-        files = storage.match(f"{_oversized_folder(root)}/*.json")
+        files = storage.match(f"{storage.escape(_oversized_folder(root))}/*.json")
     except LookupError:
         return []
     rows = [row for file in files for row in orjson.loads(storage.read_bytes(file.path))]

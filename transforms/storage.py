@@ -3,15 +3,17 @@
 A path may be local, an object of Google Cloud Storage or S3 (`transforms/cloud.py`), or any other
 URI that an installed file system of Beam knows. What is the same for all: raw bytes always, sorted
 matches that are never silently empty, whole files or none, and checksums. Patterns are Beam's
-everywhere: ``*`` stays inside a folder, ``**`` crosses folders.
+everywhere: ``*`` stays inside a folder, ``**`` crosses folders, ``[*]`` is a star; but ``/**/`` may
+be no folder at all. A path that begins a pattern goes through `escape`.
 """
 
 import difflib
+import glob
 import hashlib
 import os
 import shutil
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import PurePath
@@ -94,25 +96,37 @@ def exists(path: str) -> bool:
     return bool(FileSystems.exists(path))
 
 
-def match(pattern: str) -> list[InputFile]:
+def escape(path: str) -> str:
+    """Return a path as the beginning of a pattern: no character of it is a wildcard.
+
+    >>> escape("out/[v2]") + "/*.json"
+    'out/[[]v2]/*.json'
+    """
+    return glob.escape(path)
+
+
+def match(pattern: str, *, through_links: bool = False) -> list[InputFile]:
     """Return the files that match a pattern, sorted by path, without `atomic_writer`'s temporaries.
 
-    The path of an existing file is that file, even if it holds glob characters.
+    The path of an existing file is that file, even if it holds glob characters. Local folders that
+    are links are looked into where that is wanted: of inputs, but not of what is to be deleted.
 
     Raises:
         NothingMatched: If there is no such file; the message names what is near.
         OSError: If the listing fails.
         ValueError: If no installed file system knows the scheme.
     """
-    files = [file for file in _match(pattern) if not file.path.endswith(_TEMPORARY_SUFFIX)]
+    matched = _match(pattern, through_links)
+    files = [file for file in matched if not file.path.endswith(_TEMPORARY_SUFFIX)]
     if not files:
-        raise NothingMatched(pattern, _hint(pattern) if is_local(pattern) else "")
+        raise NothingMatched(pattern, _hint(cloud.unescaped(pattern)) if is_local(pattern) else "")
     return sorted(files, key=lambda file: file.path)
 
 
-def _match(pattern: str) -> list[InputFile]:
+def _match(pattern: str, through_links: bool = False) -> list[InputFile]:
     if (store := cloud.store_of(pattern)) is None:
-        return _match_local(pattern) if is_local(pattern) else _match_with_beam(pattern)
+        local = is_local(pattern)
+        return _match_local(pattern, through_links) if local else _match_with_beam(pattern)
     found = cloud.match_objects(store, pattern)
     return [InputFile(each.path, each.size, _stored_checksum(each)) for each in found]
 
@@ -124,16 +138,34 @@ def delete_temporaries(folder: str) -> None:
     """
     if cloud.store_of(folder) is not None:
         return
-    delete(file.path for file in _match(f"{folder}/**{_TEMPORARY_SUFFIX}"))
+    delete(file.path for file in _match(f"{escape(folder)}/**{_TEMPORARY_SUFFIX}"))
 
 
-def _match_local(pattern: str) -> list[InputFile]:
-    if os.path.isfile(pattern):
-        return [InputFile(pattern, os.path.getsize(pattern))]
-    # Beam lists the folder before the first wildcard and finds nothing in "" (2.77).
-    prefix = "" if pattern.startswith(("/", "./", "../")) else "./"
-    files = [file for file in _match_with_beam(prefix + pattern) if os.path.isfile(file.path)]
-    return [InputFile(file.path.removeprefix(prefix), file.size) for file in files]
+def _match_local(pattern: str, through_links: bool) -> list[InputFile]:
+    for path in (pattern, cloud.unescaped(pattern)):
+        if os.path.isfile(path):
+            return [InputFile(path, os.path.getsize(path))]
+    # As Beam does (2.77), but for what lies beside an escaped folder: that is not walked through.
+    prefix, rest = cloud.split_pattern(f"{pattern}*" if pattern.endswith("/") else pattern)
+    if rest is None:
+        return []
+    return [file for file in _walk(prefix, through_links) if rest.match(file.path, len(prefix))]
+
+
+def _walk(prefix: str, through_links: bool) -> Iterator[InputFile]:
+    """Give the local files whose paths begin with a prefix."""
+    folder = os.path.dirname(prefix)
+    for inside, folders, names in os.walk(folder or ".", followlinks=through_links):
+        if through_links:  # but not round in a circle
+            above = os.path.realpath(inside)
+            inner = {name: os.path.realpath(os.path.join(inside, name)) for name in folders}
+            folders[:] = [name for name in folders if not f"{above}/".startswith(f"{inner[name]}/")]
+        for name in names:
+            path = os.path.join(inside, name)
+            path = path if folder else path.removeprefix("./")
+            if path.startswith(prefix) and os.path.isfile(path):
+                with suppress(FileNotFoundError):  # files come and go while one looks
+                    yield InputFile(path, os.path.getsize(path))
 
 
 def _match_with_beam(pattern: str) -> list[InputFile]:
@@ -144,7 +176,7 @@ def _match_with_beam(pattern: str) -> list[InputFile]:
 def _hint(pattern: str) -> str:
     """Say what exists near a local pattern: the nearest folder and names like the one wanted."""
     if os.path.isdir(pattern):
-        return f"it is a folder; did you mean {os.path.join(pattern, '*')!r}?"
+        return f"it is a folder; did you mean {os.path.join(escape(pattern), '*')!r}?"
     parent = PurePath(pattern).parent
     while not os.path.isdir(parent) and parent != parent.parent:
         parent = parent.parent

@@ -247,7 +247,7 @@ def runs_of(root: str) -> dict[str, list[str]]:
     """Prefixes of the runs of each dataset, relative to the output, in the order of the shards."""
     folder = f"{temporary_folder(root, FOLDER)}/{_RUNS}"
     try:
-        found = sorted(file.path for file in storage.match(f"{folder}/**.idx"))
+        found = sorted(file.path for file in storage.match(f"{storage.escape(folder)}/**.idx"))
     except LookupError:
         return {}
     runs: dict[str, list[str]] = {}

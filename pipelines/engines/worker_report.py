@@ -127,6 +127,6 @@ def num_reports(folder: str) -> int:
 
 def _report_files(folder: str) -> list[storage.InputFile]:
     try:
-        return storage.match(f"{folder}/*.json")
+        return storage.match(f"{storage.escape(folder)}/*.json")
     except LookupError:
         return []

@@ -163,7 +163,7 @@ def _delete_stale(root: str, folders: Sequence[str], files: Iterable[FileEntry])
     listed = {f"{root}/{entry.path}" for entry in files}
     for folder in folders:
         try:
-            found = storage.match(f"{root}/{folder}/**")
+            found = storage.match(f"{storage.escape(root)}/{folder}/**")
         except LookupError:
             continue
         storage.delete([file.path for file in found if file.path not in listed])

@@ -175,7 +175,8 @@ class _Look:
 
     def __init__(self, root: str, stage: str) -> None:
         # Records of units are named by their keys, of 32 hexadecimal digits.
-        self._pattern = f"{records_folder(root, stage)}/{'[0-9a-f]' * 32}.json"
+        folder = storage.escape(records_folder(root, stage))
+        self._pattern = f"{folder}/{'[0-9a-f]' * 32}.json"
 
     def __call__(self) -> State:
         try:

@@ -43,9 +43,7 @@ class IngestStage:
         units = job.lock.units
         done = _finished(job)
         todo = left_to_do(job.lock, done)
-        job.progress.started(
-            self.name, total=len(units), unit="units", look=_Look(job.root, set(done), len(todo))
-        )
+        job.progress.started(self.name, total=len(units), unit="units", look=_Look(job, todo))
         if todo:
             size = sum(units[ordinal].num_bytes for ordinal in todo)
             workers = job.workers_for(len(todo), size, _INPUT_BYTES_PER_WORKER)
@@ -118,7 +116,7 @@ def index_units(job: Job, records: Iterable[UnitRecord]) -> None:
 def unit_records(root: str) -> list[UnitRecord]:
     """Records of all finished units under an output directory, of this recipe or another."""
     try:
-        found = storage.match(_record_path(root, "*"))
+        found = storage.match(_record_path(storage.escape(root), "*"))
     except LookupError:
         return []
     return [record for file in found if (record := _record(file.path)) is not None]
@@ -146,7 +144,7 @@ def _finished(job: Job) -> dict[str, UnitRecord]:
 def _delete_records_of_others(job: Job) -> None:
     """Deletes the records of units that another recipe or other inputs gave."""
     wanted = {_record_path(job.root, unit.key) for unit in job.lock.units}
-    found = storage.match(_record_path(job.root, "*"))
+    found = storage.match(_record_path(storage.escape(job.root), "*"))
     storage.delete([file.path for file in found if file.path not in wanted])
 
 
@@ -156,9 +154,10 @@ def _record_path(root: str, key: str) -> str:
 
 def _sizes(root: str) -> dict[str, int]:
     try:
-        return {file.path: file.size for file in storage.match(f"{root}/ingest/**")}
+        found = storage.match(f"{storage.escape(root)}/ingest/**")
     except LookupError:
         return {}
+    return {file.path: file.size for file in found}
 
 
 def _holds(root: str, sizes: dict[str, int], entry: FileEntry) -> bool:
@@ -166,24 +165,27 @@ def _holds(root: str, sizes: dict[str, int], entry: FileEntry) -> bool:
 
 
 class _Look:
-    """Counts finished units and their rows; reads each record once."""
+    """Counts finished units and their rows; reads each record once.
 
-    def __init__(self, root: str, done: set[str], num_todo: int) -> None:
-        self._root = root
-        self._seen = {_record_path(root, key) for key in done}
-        self._state = State(len(done), 0)
-        self._todo = num_todo
+    Records of other inputs, or of another recipe, may lie beside them.
+    """
+
+    def __init__(self, job: Job, todo: Sequence[int]) -> None:
+        units = job.lock.units
+        self._root = job.root
+        self._awaited = {_record_path(job.root, units[ordinal].key) for ordinal in todo}
+        self._state = State(len(units) - len(todo), 0)
 
     def __call__(self) -> State:
-        if not self._todo:
+        if not self._awaited:
             return self._state
         try:
-            found = storage.match(_record_path(self._root, "*"))
+            found = storage.match(_record_path(storage.escape(self._root), "*"))
         except LookupError:
             return self._state
         for file in found:
-            if file.path not in self._seen:
-                self._seen.add(file.path)
+            if file.path in self._awaited:
+                self._awaited.remove(file.path)
                 record = _record(file.path)
                 rows = record.num_read if record else 0
                 self._state = State(self._state.num_done + 1, self._state.num_rows + rows)

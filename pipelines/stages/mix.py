@@ -220,7 +220,7 @@ class _Look:
 
     def __init__(self, root: str, stage: str) -> None:
         # Records of shards are named by their number.
-        self._pattern = f"{records_folder(root, stage)}/[0-9]*.json"
+        self._pattern = f"{storage.escape(records_folder(root, stage))}/[0-9]*.json"
 
     def __call__(self) -> State:
         try:

@@ -68,6 +68,16 @@ def test_patterns_are_those_of_a_disk(store: Store) -> None:
         storage.match(f"{folder}/absent.txt")
 
 
+@pytest.mark.parametrize("name", ["x?", "x*", "[x]", "x[1]"])
+def test_an_escaped_folder_is_no_other(store: Store, name: str) -> None:
+    folder, _ = store
+    for each in {name, "xy", "x", "x1"}:
+        storage.write_atomically(f"{folder}/{each}/a/b[1].txt", b"x")
+    for pattern in ("**", "a/*.txt", "a/b[1].txt"):
+        (found,) = storage.match(f"{storage.escape(f'{folder}/{name}')}/{pattern}")
+        assert found.path == f"{folder}/{name}/a/b[1].txt"
+
+
 def test_a_folder_is_deleted_with_all_it_holds(store: Store) -> None:
     folder, _ = store
     for name in ("a/1", "a/b/2", "ab/3"):

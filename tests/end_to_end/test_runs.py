@@ -1,5 +1,6 @@
 """Whole runs on real text: same bytes however they run, and no record lost."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -18,6 +19,8 @@ import pytest
 
 from glotmill.pipelines import build
 from glotmill.pipelines.engine import Build, run_locally
+from glotmill.pipelines.live import TimedProgress
+from glotmill.pipelines.report import find_report
 from glotmill.pipelines.run import execute, prepare
 from glotmill.pipelines.stages.base import Job, Manifests
 from glotmill.schemas.loading import load_recipe
@@ -85,7 +88,8 @@ def run(
 ) -> tuple[Manifests, Events]:
     events = Events()
     lock = prepare(load_recipe(recipe), str(root), lambda line: None)
-    return execute(Job(lock, str(root), engine, workers, events)), events
+    timed = TimedProgress(str(root), events)
+    return execute(Job(lock, str(root), engine, workers, timed)), events
 
 
 def digests(manifests: Manifests) -> dict[str, str]:
@@ -260,6 +264,30 @@ def test_killed_run_goes_on_where_it_was(
     assert 0 < events.units_before < len(list(units.iterdir()))
     assert digests(manifests) == digests(finished[1])
     assert [path for path in root.rglob("*") if "tmp" in path.name] == []
+
+
+@pytest.mark.parametrize("name", ["ou?", "o[u]t"])
+def test_wildcards_in_names_of_folders_are_none(
+    corpus: Path, finished: tuple[Path, Manifests], tmp_path: Path, name: str
+) -> None:
+    recipe, root, beside = tmp_path / "g [x]" / "recipe.yaml", tmp_path / name, tmp_path / "out"
+    shutil.copytree(corpus, recipe.parent)
+    shutil.copytree(finished[0], beside)
+    before = contents(beside)
+    manifests, _ = run(recipe, root)
+    assert digests(manifests) == digests(finished[1])
+    _, events = run(recipe, root)
+    assert len(events.skipped_stages) == 5
+    assert contents(beside) == before
+    find_report(str(root), rebuild=True)
+    assert b"glotmill_ingest_cpu_seconds{" in (root / "statistics" / "metrics.prom").read_bytes()
+    promised = Manifest.model_validate_json((root / "manifest.json").read_bytes())
+    for entry in promised.files:
+        assert hashlib.sha256((root / entry.path).read_bytes()).hexdigest() == entry.sha256
+
+
+def contents(root: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
 
 
 def test_shards_are_read_through_the_manifest(finished: tuple[Path, Manifests]) -> None:

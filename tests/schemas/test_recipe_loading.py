@@ -59,6 +59,22 @@ def test_relative_paths_start_at_the_recipe(load, tmp_path, monkeypatch):
     assert recipe.stages[0].options == {"path": "x", "model": "y"}
 
 
+def test_wildcards_in_the_name_of_the_recipes_folder_are_none(load, tmp_path):
+    recipe = load(
+        "glotmill: 1\nname: a\nsources:\n"
+        "  - {name: a, path: '*.jsonl'}\n"
+        "  - {name: b, path: [../y.xml], category: bitext, pairs: {documents: [d]}}\n"
+        "identify: {model: lid.bin}\n"
+        "decontaminate: {sets: [{name: e, path: e.txt}]}\n",
+        "g [x]/recipe.yaml",
+    ).recipe
+    assert recipe.sources[0].path == f"{tmp_path}/g [[]x]/*.jsonl"
+    assert recipe.sources[1].path == [f"{tmp_path}/y.xml"]
+    assert recipe.sources[1].pairs.documents == [f"{tmp_path}/g [x]/d"]
+    assert recipe.identify.model == f"{tmp_path}/g [x]/lid.bin"
+    assert recipe.decontaminate.sets[0].path == f"{tmp_path}/g [[]x]/e.txt"
+
+
 @pytest.mark.parametrize("model", ["builtin", "hf://a/b/c.bin", "gs://a/b.bin", "/a/b.bin"])
 def test_models_that_are_no_relative_path_stay(load, model):
     assert load(SOURCE + f"identify: {{model: '{model}'}}\n").recipe.identify.model == model

@@ -37,6 +37,9 @@ def names(files, folder):
         ("[b]*", ["b.jsonl"]),
         ("a.jsonl", ["a.jsonl"]),
         ("x[1].txt", ["x[1].txt"]),
+        ("x[[]1].txt", ["x[1].txt"]),
+        ("x[[]*", ["x[1].txt"]),
+        ("", ["a.jsonl", "b.jsonl", "swahili.txt", "x[1].txt"]),
     ],
 )
 def test_match_gives_sorted_files(folder, pattern, expected):
@@ -55,6 +58,40 @@ def test_match_understands_relative_patterns(folder, monkeypatch, pattern, insid
     found = [os.path.basename(file.path) for file in storage.match(pattern)]
     assert found == ["a.jsonl", "b.jsonl"]
     assert all(os.path.exists(file.path) for file in storage.match(pattern))
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("name", ["x?", "x*", "**", "[x]", "x[1]", "x[!1]", "]x[", "x[[]1]"])
+def test_an_escaped_folder_is_no_other(tmp_path, name):
+    for each in {name, "xy", "x", "x1", "x2", "x[1]", "[", "1"}:
+        storage.write_atomically(f"{tmp_path}/{each}/a/b.txt", b"")
+        (tmp_path / each / "a" / "c.glotmill-tmp").touch()
+    folder = str(tmp_path / name)
+    for pattern in ("**", "a/*.txt", "a/[b]*", "a/b.txt"):
+        assert names(storage.match(f"{storage.escape(folder)}/{pattern}"), folder) == ["a/b.txt"]
+    left = len(list(tmp_path.rglob("*.glotmill-tmp")))
+    storage.delete_temporaries(folder)
+    assert len(list(tmp_path.rglob("*.glotmill-tmp"))) == left - 1
+    with pytest.raises(storage.NothingMatched, match=r"has names like it: b\.txt"):
+        storage.match(f"{storage.escape(folder)}/a/b.tx")
+
+
+def test_two_stars_stand_for_no_folder_too(folder):
+    storage.write_atomically(f"{folder}/sub/deep/d.jsonl", b"")
+    found = names(storage.match(f"{folder}/**/*.jsonl"), folder)
+    assert found == ["a.jsonl", "b.jsonl", "sub/c.jsonl", "sub/deep/d.jsonl"]
+    found = names(storage.match(f"{folder}/s*/**/*.jsonl"), folder)
+    assert found == ["sub/c.jsonl", "sub/deep/d.jsonl"]
+    assert storage.match(f"{folder}/sub/**/c.jsonl") == storage.match(f"{folder}/sub/c.jsonl")
+
+
+def test_linked_folders_are_looked_into_where_that_is_wanted(folder):
+    (folder / "linked").symlink_to(folder / "sub")
+    (folder / "sub" / "round").symlink_to(folder)
+    assert names(storage.match(f"{folder}/*/*.jsonl"), folder) == ["sub/c.jsonl"]
+    found = storage.match(f"{folder}/*/*.jsonl", through_links=True)
+    assert names(found, folder) == ["linked/c.jsonl", "sub/c.jsonl"]
+    assert len(storage.match(f"{folder}/**", through_links=True)) == 6
 
 
 def test_nothing_matched_names_what_is_near(folder):
