@@ -254,7 +254,7 @@ REASONS: dict[str, str] = {
     "mixed_languages": "Fewer of its sentences confirm its label than identify.min_consistency.",
     "mixed_scripts": "The main script has a smaller share of the letters than script.min_share.",
     "repeated_lines": "Lines that stood there before: over filters.max_repeated_line_share.",
-    "repeated_ngrams": "5-grams of words that repeat: over filters.max_repeated_ngram_share.",
+    "repeated_ngrams": "Runs of words that repeat: over filters.max_repeated_ngram_share.",
     "language_mismatch": "The identifier names another language than the source declares.",
     "unidentified_language": "No language is declared and the identifier is not sure of one.",
     "too_short_to_identify": "No language is declared and there are too few letters to tell.",

@@ -29,7 +29,7 @@ class Side:
 
     available: Amount = _NOTHING
     sampled: Amount = _NOTHING
-    num_validation: int = 0
+    validation: Amount = _NOTHING
     tier: str | None = None
     rate: float | None = None
 
@@ -38,16 +38,25 @@ class Side:
         """Variance of the sampled words over draws with other seeds, in words squared.
 
         Of `n` documents drawn at a rate with the fraction `f`, each is drawn once more or not, as
-        a coin with chance `f` falls: the words have the variance n f (1 - f) E[w²]. Of `v` held
-        out documents, which another seed chooses otherwise, training misses v var[w] more or less
-        at every full epoch.
+        a coin with chance `f` falls: the words have the variance n f (1 - f) E[w²].
         """
-        num, mean = self.available.documents, share(self.available.words, self.available.documents)
-        rate = self.rate or 0.0
-        fraction = rate % 1.0
-        drawn = num * fraction * (1 - fraction) * (1 + _SPREAD)
-        held_out = rate**2 * self.num_validation * _SPREAD
-        return (drawn + held_out) * mean**2
+        fraction = (self.rate or 0.0) % 1.0
+        num = self.available.documents
+        return num * fraction * (1 - fraction) * (1 + _SPREAD) * self._mean**2
+
+    @property
+    def held_out(self) -> float:
+        """Words that training lacks, as the held out documents are longer than others on average.
+
+        Another seed holds out others. Of one or two, one can be longer than all the rest, which no
+        variance tells, but how long they are is known.
+        """
+        excess = self.validation.words - self.validation.documents * self._mean
+        return (self.rate or 0.0) * excess
+
+    @property
+    def _mean(self) -> float:
+        return share(self.available.words, self.available.documents)
 
 
 @dataclass(frozen=True)
@@ -72,13 +81,18 @@ class LabelChange:
 
     @property
     def noise(self) -> float:
-        """Standard deviation of `sampled`, were both draws repeated with other seeds; in words."""
+        """Standard deviation of `sampled`, were the same documents held out; in words."""
         return math.sqrt(self.before.variance + self.after.variance)
 
     @property
     def is_significant(self) -> bool:
-        """Whether the change of what is sampled is more than the noise of the draw."""
-        return abs(self.sampled) > SIGNIFICANT * self.noise
+        """Whether the change of what is sampled is more than the noise of the draw.
+
+        What lengths of the held out documents account for is noise too.
+        """
+        change = self.sampled + self.after.held_out - self.before.held_out
+        # Words are whole: less than one is an error of rounding.
+        return abs(change) > max(0.5, SIGNIFICANT * self.noise)
 
     @property
     def ratio(self) -> float | None:
@@ -185,7 +199,7 @@ def _sides(report: Report) -> dict[_Group, Side]:
         group: Side(
             sums.surviving(group),
             sums.sampled(group),
-            sums.of(group, VALIDATION).documents,
+            sums.of(group, VALIDATION),
             *planned.get(group, (None, None)),
         )
         for group in sums.groups

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shlex
 import sys
 import webbrowser
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Literal
@@ -27,8 +29,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Multilingual text and bitext to training shards.",
 )
-_out = Console(highlight=False, soft_wrap=True)
-_err = Console(stderr=True, highlight=False, soft_wrap=True)
+# Paths and labels may look like the name of an emoji.
+_out = Console(highlight=False, soft_wrap=True, emoji=False)
+_err = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
 RecipePath = Annotated[str, typer.Argument(help="The recipe, or its URI.", show_default=False)]
 Runner = Literal["local", "prism", "flink", "dataflow"]
@@ -37,6 +40,31 @@ OnStop = Literal["ask", "cancel", "leave"]
 
 def _tell(text: str) -> None:
     _out.print(text, markup=False, emoji=False)
+
+
+def _tell_next(*words: object) -> None:
+    """Tells a command that goes on, as a shell takes it."""
+    _tell(f"next: {shlex.join(['glotmill', *map(str, words)])}")
+
+
+@contextmanager
+def _whole(root: str) -> Iterator[None]:
+    """A run whose manifests hold what they promise.
+
+    Raises:
+        UserError: a file is missing.
+    """
+    from glotmill.dashboard import IncompleteRun
+
+    try:
+        yield
+    except IncompleteRun as error:
+        raise UserError(str(error)) from None
+    except FileNotFoundError as error:
+        path = error.filename or error
+        raise UserError(
+            f"{path} is listed in the manifests of {root} and missing: run the recipe again"
+        ) from None
 
 
 def _version(wanted: bool) -> None:
@@ -66,7 +94,8 @@ def init(
     from glotmill.pipelines.init import write_sample
 
     recipe = write_sample(folder)
-    _out.print(f"wrote {recipe} and its sample\nnext: glotmill run {recipe}")
+    _tell(f"wrote {recipe} and its sample")
+    _tell_next("run", recipe)
 
 
 def _load(recipe: str) -> LoadedRecipe:
@@ -85,8 +114,8 @@ def check(recipe: RecipePath) -> None:
 
     check_stages(loaded)
     sources = counted(len(loaded.recipe.sources), "source")
-    _out.print(f"{recipe} is a good recipe: '{loaded.recipe.name}', {sources}")
-    _out.print(f"next: glotmill run {recipe}")
+    _tell(f"{recipe} is a good recipe: '{loaded.recipe.name}', {sources}")
+    _tell_next("run", recipe)
 
 
 @app.command()
@@ -116,7 +145,7 @@ def plan(
         out=out, counts=counts, sample=sample, workers=workers, core_hour=core_hour
     )
     plan_command(_out, _load(recipe), options)
-    _out.print(f"next: glotmill run {recipe}", markup=False, emoji=False)
+    _tell_next("run", recipe, *([] if out is None else ["--out", out]))
 
 
 @app.command()
@@ -184,7 +213,7 @@ def run(
                 job = Job(lock, root, session.run, workers, progress, loaded.position)
                 manifests = execute(job)
     print_summary(_out, lock.recipe, root, manifests)
-    _out.print(f"next: glotmill report {root}")
+    _tell_next("report", root)
 
 
 @app.command()
@@ -200,7 +229,7 @@ def report(
     from glotmill.pipelines.report import find_report
 
     page = find_report(out.rstrip("/"), rebuild=rebuild, training=training or ())
-    _out.print(str(page))
+    _tell(str(page))
     if sys.stdout.isatty():
         webbrowser.open(page.absolute().as_uri())
 
@@ -219,8 +248,11 @@ def diff(
     found = compare_runs(before.rstrip("/"), after.rstrip("/"))
     print_difference(_out, found)
     if page is not None:
-        write_page(page, found)
-        _out.print(f"wrote {page}", markup=False, emoji=False)
+        try:
+            write_page(page, found)
+        except OSError as error:
+            raise UserError(f"--page: {page} cannot be written: {error}") from None
+        _tell(f"wrote {page}")
 
 
 @app.command()
@@ -251,11 +283,12 @@ def inspect(
     wanted = inspection.Wanted(
         label=label, reason=reason, source=source, limit=limit, sort=sort, match=match, kept=kept
     )
-    rows = inspection.inspect(root, wanted)
+    with _whole(root):
+        rows = inspection.inspect(root, wanted)
     with paged(_out):
         inspection.print_rows(_out, rows)
     if _out.is_terminal:
-        _out.print(f"next: glotmill report {root}", markup=False, emoji=False)
+        _tell_next("report", root)
 
 
 @app.command()
@@ -280,7 +313,9 @@ def trace(
     from glotmill.pipelines.trace_print import print_trace, trace_json
 
     asked = Asked(token=token, sequence=sequence, id=id, url=url, hash=hash, text=text)
-    found = trace(out.rstrip("/"), asked, limit)
+    root = out.rstrip("/")
+    with _whole(root):
+        found = trace(root, asked, limit)
     if json:
         print(trace_json(found))
         return
@@ -344,7 +379,9 @@ def thresholds(
     """Estimate `identify.thresholds` from a run, as YAML for a recipe."""
     from glotmill.pipelines.lid import thresholds_yaml
 
-    print(thresholds_yaml(out.rstrip("/")))
+    root = out.rstrip("/")
+    with _whole(root):
+        print(thresholds_yaml(root))
 
 
 @_lid.command()
@@ -359,11 +396,7 @@ def train(
     from glotmill.pipelines.lid import print_accuracies, train_model
 
     print_accuracies(_out, train_model(corpus.rstrip("/"), out))
-    _out.print(
-        f"wrote {out}\nnext: put 'identify: {{model: {out}}}' into a recipe",
-        markup=False,
-        emoji=False,
-    )
+    _tell(f"wrote {out}\nnext: put 'identify: {{model: {out}}}' into a recipe")
 
 
 def main() -> None:

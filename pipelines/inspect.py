@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from rich.console import Console
 from rich.segment import Segment, Segments
 from rich.table import Table
@@ -231,10 +232,12 @@ def _documents(ingest: _Ingest, wanted: Wanted) -> Rows:
 def _check_names(statistics: pa.Table, wanted: Wanted) -> None:
     """Refuses names that no document has; of several names the first that is none."""
     columns = {"source": ("source",), "label": LABELS, "reason": ("reason",)}
+    # Of rejected records there is no document to show.
+    documents = statistics.filter(pc.is_in(statistics["outcome"], pa.array(["kept", "dropped"])))
     for kind, of_kind in columns.items():
         name = getattr(wanted, kind)
         if name is not None:
-            names = (each for column in of_kind for each in statistics.column(column).to_pylist())
+            names = (each for column in of_kind for each in documents.column(column).to_pylist())
             _check(kind, name, names, "")
 
 

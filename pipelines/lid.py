@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections import Counter
 from collections.abc import Iterable, Iterator
 
 import pyarrow as pa
@@ -18,11 +20,13 @@ from glotmill.transforms.lid_thresholds import (
     estimate_thresholds,
 )
 from glotmill.transforms.lid_train import Accuracy, TrainingError, examples_of, part, train
-from glotmill.transforms.readers import ColumnError, ReadOptions, read_slice
+from glotmill.transforms.readers import ColumnError, ReadBatch, ReadOptions, probe, read_slice
+from glotmill.transforms.readers.errors import MissingColumn, ProbeError
 from glotmill.transforms.unit_index import UnitIndex, read_manifest
 
 # The end of a file, however long: a slice ends where the file does.
 _END = 2**62
+_OPTIONS = ReadOptions(text_column="text", extra_columns={"code": "lang"})
 
 
 def thresholds_yaml(root: str) -> str:
@@ -54,14 +58,70 @@ def train_model(corpus: str, target: str) -> list[Accuracy]:
         target: path of the model.
 
     Raises:
-        UserError: the corpus cannot be read or the model not be trained.
+        UserError: the corpus cannot be read, the model not be trained, or not be written.
     """
+    _check_target(target)
     is_run = storage.exists(f"{corpus}/ingest/_SUCCESS")
-    batches = _run_texts(corpus) if is_run else _labelled_texts(corpus)
+    found = _Read()
+    batches = _run_texts(corpus) if is_run else _labelled_texts(corpus, found)
     try:
         return train(part(examples_of(batches)), target)
     except (TrainingError, ColumnError, storage.NothingMatched, OSError) as error:
-        raise UserError(f"{corpus}: {error}") from None
+        raise UserError(f"{corpus}: {error}{found.told()}") from None
+
+
+def _check_target(target: str) -> None:
+    """Refuses what cannot be written, as training takes long.
+
+    Raises:
+        UserError: it is a folder, or in none that can be written to.
+    """
+    if os.path.isdir(target):
+        raise UserError(f"--out: {target} is a folder; name a file in it, such as model.ftz")
+    folder = os.path.dirname(os.path.abspath(target))
+    while not os.path.exists(folder):
+        folder = os.path.dirname(folder)
+    if not (os.path.isdir(folder) and os.access(folder, os.W_OK)):
+        raise UserError(f"--out: {target} cannot be written: {folder} takes no files")
+
+
+class _Read:
+    """What was read of labelled lines, to tell why nothing could be learnt from them."""
+
+    def __init__(self) -> None:
+        self._rejects: Counter[str] = Counter()
+        self._first: dict[str, str] = {}
+        self._path = ""
+        self._num_read = self._num_labelled = 0
+
+    def add(self, path: str, read: ReadBatch) -> None:
+        """Counts a batch."""
+        codes = read.records.column("code")
+        self._path = self._path or (path if len(codes) else "")
+        self._num_read += len(codes)
+        self._num_labelled += len(codes) - codes.null_count
+        for each in read.rejects:
+            self._rejects[each.reason] += 1
+            self._first.setdefault(each.reason, f"{path} at {each.offset}: {each.detail}")
+
+    def told(self) -> str:
+        """What all records lack; "" where some have all that is wanted."""
+        if self._num_read and not self._num_labelled:
+            return f"\nno record has the column 'lang'{self._columns()}"
+        if self._num_read or not self._rejects:
+            return ""
+        ((reason, count),) = self._rejects.most_common(1)
+        num_all, first = sum(self._rejects.values()), self._first[reason]
+        return (
+            f"\nall {num_all:,} records were rejected, {count:,} for '{reason}', first in {first}"
+        )
+
+    def _columns(self) -> str:
+        try:
+            columns = probe(self._path, "jsonl", _OPTIONS).columns
+        except (MissingColumn, ProbeError):  # only further on are there records with a text
+            return ""
+        return f"; {self._path} has {', '.join(columns)}"
 
 
 def print_accuracies(out: Console, accuracies: Iterable[Accuracy]) -> None:
@@ -77,7 +137,7 @@ def print_accuracies(out: Console, accuracies: Iterable[Accuracy]) -> None:
 
 
 def _documents(root: str, columns: Iterable[str]) -> Iterator[pa.RecordBatch]:
-    """Columns of the kept documents of a run.
+    """Columns of the kept documents of a run; not of pairs, whose labels name two languages.
 
     Raises:
         UserError: there is none.
@@ -88,7 +148,8 @@ def _documents(root: str, columns: Iterable[str]) -> Iterator[pa.RecordBatch]:
         )
     index = UnitIndex(root)
     for unit in index.units:
-        yield from index.batches(unit, list(columns))
+        if unit.category != "bitext":
+            yield from index.batches(unit, list(columns))
 
 
 def _run_texts(root: str) -> Iterator[pa.RecordBatch]:
@@ -96,9 +157,9 @@ def _run_texts(root: str) -> Iterator[pa.RecordBatch]:
         yield batch.rename_columns(["text", "code"])
 
 
-def _labelled_texts(pattern: str) -> Iterator[pa.RecordBatch]:
-    options = ReadOptions(text_column="text", extra_columns={"code": "lang"})
-    for file in storage.match(pattern):
-        for read in read_slice(file.path, "jsonl", 0, _END, options):
+def _labelled_texts(pattern: str, found: _Read) -> Iterator[pa.RecordBatch]:
+    for file in storage.match(pattern, through_links=True):
+        for read in read_slice(file.path, "jsonl", 0, _END, _OPTIONS):
+            found.add(file.path, read)
             if read.records.num_rows:
                 yield read.records.select(["text", "code"])

@@ -51,7 +51,7 @@ def print_summary(console: Console, recipe: Recipe, root: str, manifests: Manife
     if "pairs" in counts:
         _print_pairs(console, root, manifests)
     if manifests["ingest"].counts["rejected"]:
-        console.print(f"rejected records with their reasons: {root}/ingest/rejected")
+        console.print(f"rejected records with their reasons: {root}/ingest/rejected", markup=False)
 
 
 def counts_by_kind(recipe: Recipe, root: str, manifests: Manifests) -> Mapping[str, Counts]:
@@ -131,9 +131,11 @@ def _print_shards(console: Console, root: str, manifests: Manifests) -> None:
     num_bytes = sum(file.num_bytes for file in shards)
     labels = counted(len(set(plan.column("label").to_pylist())), "label")
     size = f"{counted(len(shards), 'shard')}, {num_bytes / 1e6:,.1f} MB"
-    console.print(f"{labels} in {size}, under {root}/shards")
+    console.print(f"{labels} in {size}, under {root}/shards", markup=False)
     if silent := undrawn(plan.to_pylist()):
-        console.print(f"{silent}: see 'mix' of the recipe, and {root}/{PLAN_CSV_PATH}")
+        console.print(
+            f"{silent}: see 'mix' of the recipe, and {root}/{PLAN_CSV_PATH}", markup=False
+        )
     _print_tokens(console, root, manifests)
 
 
@@ -144,7 +146,8 @@ def _print_tokens(console: Console, root: str, manifests: Manifests) -> None:
         num_bytes = sum(file.num_bytes for file in files)
         console.print(
             f"{_total(realised, 'num_tokens'):,} tokens to train on, "
-            f"{num_bytes / 1e6:,.1f} MB, under {root}/tokens"
+            f"{num_bytes / 1e6:,.1f} MB, under {root}/tokens",
+            markup=False,
         )
 
 

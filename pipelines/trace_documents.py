@@ -90,8 +90,10 @@ def _hits(run: Run, key: Key, value: str) -> Iterator[_Hit]:
             if path is not None:
                 for row in _rows(f"{run.root}/{path}", key, test):
                     yield _Hit(unit, table, path, row)
-        yield from _in_rejected(run, unit, key, value)
         yield from _in_drawables(run, unit, key, test)
+    # An excerpt may hold what was asked for by chance, so these must not hide the others.
+    for unit in run.index.units:
+        yield from _in_rejected(run, unit, key, value)
 
 
 def _in_rejected(run: Run, unit: IndexedUnit, key: Key, value: str) -> Iterator[_Hit]:

@@ -218,6 +218,7 @@ def drawables_at(run: Run, unit: IndexedUnit, rows: Sequence[int]) -> Iterator[D
             draw=values["draw"] / DRAWS,
             rate=run.rates.get(group, (None,))[0] if run.has("mix") else None,
             copies=tuple(_copies(run, unit, values)) if run.has("mix") else (),
+            decided=run.has("mix"),
         )
 
 

@@ -84,6 +84,7 @@ class Drawable:
         draw: in [0, 1): those of the smallest are drawn first.
         rate: how often the documents of its group are drawn on average, before rehydration.
         copies: written, with their places.
+        decided: whether the mixture is done; before it there is no rate and no copy.
     """
 
     content_hash: str
@@ -93,6 +94,7 @@ class Drawable:
     draw: float
     rate: float | None
     copies: tuple[Copy, ...]
+    decided: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -151,7 +151,10 @@ def _drawable_lines(fate: Fate, drawable: Drawable) -> Iterator[Line]:
         yield "document", Text(told)
     rank = f"its draw is {drawable.draw:.6f}"
     if drawable.held_out:
-        yield "held out", Text("for validation, " + _times(drawable))
+        times = f", {_times(drawable)}" if drawable.decided else ""
+        yield "held out", Text(f"for validation{times}")
+    elif not drawable.decided:
+        yield "drawn", Text(f"not decided yet; {rank}")
     elif drawable.rate is not None:
         yield "drawn", Text(f"{_times(drawable)}; the rate is {drawable.rate:.6g}, {rank}")
     else:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
-from pydantic import Field, JsonValue, field_validator, model_validator
+from pydantic import AfterValidator, Field, JsonValue, field_validator, model_validator
 
 from glotmill.language_registry import UnknownCode, resolve
 from glotmill.schemas.bitext import Bitext as Bitext
@@ -33,7 +33,7 @@ from glotmill.schemas.output import TokenOutput as TokenOutput
 from glotmill.schemas.pairs import PairFilters, Pairs, unfit_options
 from glotmill.schemas.values import Category as Category
 from glotmill.schemas.values import Share as Share
-from glotmill.schemas.values import by_label, misplaced
+from glotmill.schemas.values import by_label, label_of, misplaced
 
 Path = Annotated[str, Field(min_length=1)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
@@ -177,6 +177,15 @@ class Script(Model):
     """Least share of the main script among the letters, or the document is dropped."""
 
 
+def _threshold_label(code: str) -> str:
+    label_of(code, "identify", "thresholds", code)
+    return code
+
+
+# Each key is looked at for itself, so that all that are wrong are told at once.
+_ThresholdLabel = Annotated[str, AfterValidator(_threshold_label)]
+
+
 class Identify(Model):
     """Language identification with a fastText model."""
 
@@ -190,7 +199,7 @@ class Identify(Model):
     """With fewer letters of Latin script, or than weigh that, a document is too short to judge."""
     threshold: Share = 0.5
     """Least confidence that counts."""
-    thresholds: dict[str, Share] = Field(default_factory=dict)
+    thresholds: dict[_ThresholdLabel, Share] = Field(default_factory=dict)
     """Least confidence by identified label, as in `{swa_Latn: 0.3}`."""
     min_consistency: Share = 0.0
     """Least share of sentences that confirm the label; 0 does not judge sentences at all."""
@@ -224,7 +233,10 @@ class Filters(Model):
     max_repeated_line_share: Share = 0.5
     """Most of its characters that may stand in lines that stood there before."""
     max_repeated_ngram_share: Share = 0.6
-    """Most of its 5-grams of words that may be repeats (documents of 50 words or more)."""
+    """Most of its runs of 5 words that may be repeats (documents of 50 words or more).
+
+    In scripts without spaces runs are of 8 letters, of 15 where vowels are marks.
+    """
     pairs: PairFilters = PairFilters()
     """Filters of parallel text."""
     custom: list[CustomStage] = Field(default_factory=list)

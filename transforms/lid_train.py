@@ -10,13 +10,14 @@ import sys
 import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import NamedTuple
 
 import pyarrow as pa
 import xxhash
 
 from glotmill.language_registry import UnknownCode, resolve
-from glotmill.transforms import lid_fit
+from glotmill.transforms import lid_fit, storage
 from glotmill.transforms.measure import MeasureText
 from glotmill.transforms.models.fasttext_model import FastTextModel
 
@@ -144,10 +145,7 @@ def train(parted: Parted, target: str) -> list[Accuracy]:
         _write(parted.trained, source)
         _fit(source, made)
         accuracies = _judge(FastTextModel(made), parted)
-        os.makedirs(os.path.dirname(os.path.abspath(target)), exist_ok=True)
-        with open(made, "rb") as source_file, open(f"{target}.tmp", "wb") as target_file:
-            target_file.write(source_file.read())
-    os.replace(f"{target}.tmp", target)
+        storage.write_atomically(target, Path(made).read_bytes())
     return accuracies
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import pyarrow as pa
 from rich.console import Console
@@ -20,6 +21,7 @@ from glotmill.pipelines.planning.figures import (
     figures_of_run,
     figures_of_sample,
 )
+from glotmill.pipelines.planning.finished import has_counts, what_differs
 from glotmill.pipelines.planning.frame import draw
 from glotmill.pipelines.planning.inputs import framed_inputs
 from glotmill.pipelines.planning.printing import print_mixture, print_report, print_sources
@@ -37,6 +39,8 @@ FOLDER = "plan"
 #: Text that is read where neither a run nor a table tells what there is.
 DEFAULT_SAMPLE = "64MB"
 
+# Of an hour of one core; more times many hours and cores would be no number.
+_MOST_PRICE = 1e9
 _UNITS = {"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 
 
@@ -45,8 +49,8 @@ class PlanOptions:
     """What the user says besides the recipe.
 
     Attributes:
-        out: output directory, `out/NAME` where it is absent; a run whose stage `compose` is done
-            says there what it has.
+        out: output directory, `out/NAME` where it is absent; a run of the same recipe whose stage
+            `compose` is done says there what it has.
         counts: a table of counts to plan from instead, CSV or Parquet.
         sample: how much text to read of the inputs, as `64MB`; where it is named a sample is taken
             even if there is a run.
@@ -77,8 +81,10 @@ def plan_command(
         UserError: an option or an input is unfit, or the recipe asks for what there is not.
     """
     options = options or PlanOptions()
+    _check_price(options.core_hour)
     root = (options.out or f"out/{loaded.recipe.name}").rstrip("/")
     figures, weights = _figures(console, loaded, options, root)
+    console.print(f"counts: {figures.told_by}", markup=False, emoji=False)
     mix = loaded.recipe.mix
     mixture = plan_mixture(figures.available, mix, weights)
     if not figures.sampled:
@@ -105,10 +111,14 @@ def _figures(
         raise UserError("--counts and --sample both say what to plan from; name one of them")
     if options.counts is not None:
         return figures_of_counts(read_counts(options.counts, recipe.mix), recipe), {}
-    if options.sample is None and storage.exists(f"{root}/{AVAILABLE_PATH}"):
-        figures = figures_of_run(root, read_table(f"{root}/{AVAILABLE_PATH}"), recipe)
-        return figures, mean_weights_of(root, recipe.mix)
-    return _sampled(console, loaded, options), {}
+    if options.sample is not None or not has_counts(root):
+        return _sampled(console, loaded, options), {}
+    if (why := what_differs(loaded, root)) is not None:
+        figures = _sampled(console, loaded, options)
+        told_by = f"{figures.told_by}, as the run in {root} {why}"
+        return replace(figures, told_by=told_by), {}
+    figures = figures_of_run(root, read_table(f"{root}/{AVAILABLE_PATH}"), recipe)
+    return figures, mean_weights_of(root, recipe.mix)
 
 
 def _sampled(console: Console, loaded: LoadedRecipe, options: PlanOptions) -> Figures:
@@ -121,6 +131,13 @@ def _sampled(console: Console, loaded: LoadedRecipe, options: PlanOptions) -> Fi
     sampler = Sampler(loaded.recipe)
     sampled = sampler.sample(drawn, tell)
     return figures_of_sample(loaded.recipe, sampled, sampler)
+
+
+def _check_price(core_hour: float | None) -> None:
+    if core_hour is not None and not (math.isfinite(core_hour) and 0 <= core_hour <= _MOST_PRICE):
+        raise UserError(
+            f"--core-hour {core_hour:g} is no price of an hour: it is 0 to {_MOST_PRICE:,.0f}"
+        )
 
 
 def parse_size(text: str) -> int:

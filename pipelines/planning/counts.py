@@ -32,7 +32,7 @@ def read_counts(path: str, mix: recipe.Mix) -> pa.Table:
     other column of AVAILABLE. All of it is taken to be for training where it names no split.
 
     Raises:
-        UserError: the file cannot be read, lacks a column, or holds what no count is.
+        UserError: the file cannot be read, lacks a column or rows, or holds what no count is.
     """
     table = _read(path)
     missing = [name for name in ("label", mix.counted) if name not in table.schema.names]
@@ -41,6 +41,8 @@ def read_counts(path: str, mix: recipe.Mix) -> pa.Table:
             f"{path}: no column '{missing[0]}'; there are {', '.join(table.schema.names)} "
             f"('count_by: {mix.count_by}' in the recipe wants '{mix.counted}')"
         )
+    if not table.num_rows:
+        raise UserError(f"{path}: no row; a table of counts has one for each label")
     columns = [_column(table, field, path) for field in AVAILABLE]
     counts = pa.Table.from_arrays(columns, schema=AVAILABLE)
     _check_names(counts, "category", set(CategoryTiers.model_fields), path)

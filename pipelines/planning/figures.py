@@ -18,15 +18,19 @@ from glotmill.pipelines.planning.extrapolate import (
     known,
 )
 from glotmill.pipelines.planning.outputs import Stored
-from glotmill.pipelines.planning.sampling import Copies, SampledSource, Sampler, cpu_seconds
+from glotmill.pipelines.planning.sampling import (
+    Copies,
+    SampledSource,
+    Sampler,
+    cpu_seconds,
+    token_bytes_of,
+    tokenizer_of,
+)
 from glotmill.pipelines.stages.ingest import unit_records
 from glotmill.schemas.estimates import ERROR, ESTIMATES
 from glotmill.schemas.recipe import Recipe
 from glotmill.transforms.bounds import Group
-from glotmill.transforms.tokenizers.base import dtype_of
 
-#: Of tokens whose vocabulary is not looked at: most are larger than 16 bits.
-_TOKEN_BYTES = dtype_of(128_000).itemsize
 #: What figures are from that know of duplicates.
 FINISHED_RUN = "a finished run"
 #: A value, and half the width of its interval, None where none can be given.
@@ -144,7 +148,7 @@ def figures_of_counts(available: pa.Table, recipe: Recipe) -> Figures:
     return Figures(
         told_by="a table of counts",
         available=available,
-        stored=_stored_before(num_bytes),
+        stored=_stored_before(num_bytes, recipe),
         ingest_seconds=(seconds, None) if num_bytes else None,
         ingest_told_by="bytes of the table, at the speed of docs/performance.md",
         token_seconds=_token_seconds(available, recipe),
@@ -161,7 +165,7 @@ def figures_of_run(root: str, available: pa.Table, recipe: Recipe) -> Figures:
             entry = record.file(name)
             files[name] += entry.num_bytes if entry else 0
     num_bytes = _once(available, "num_bytes")
-    stored = _stored_before(num_bytes)
+    stored = _stored_before(num_bytes, recipe)
     if files["documents"]:
         stored = Stored(stored.share, files["documents"], files["dropped"], stored.token_bytes)
     return Figures(
@@ -174,9 +178,9 @@ def figures_of_run(root: str, available: pa.Table, recipe: Recipe) -> Figures:
     )
 
 
-def _stored_before(num_bytes: int) -> Stored:
+def _stored_before(num_bytes: int, recipe: Recipe) -> Stored:
     share = measured.STORED_SHARE
-    return Stored(share, num_bytes * share, 0.0, _TOKEN_BYTES)
+    return Stored(share, num_bytes * share, 0.0, token_bytes_of(tokenizer_of(recipe)))
 
 
 def _token_seconds(available: pa.Table, recipe: Recipe) -> float:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from glotmill.dashboard.formats import compact, duration, percent, size
@@ -44,7 +45,8 @@ def print_mixture(
     if len(drawn) > _MOST_ROWS:
         console.print(f"{len(drawn):,} labels are drawn; the files list them all")
     if silent := undrawn(rows):
-        console.print(f"{silent}: see 'mix' of the recipe, and 'binding' in the files")
+        told = f"{silent}: see 'mix' of the recipe, and 'binding' in the files"
+        console.print(told, markup=False, emoji=False)
     for finding in mixture.findings:
         kind = "not met" if finding.stops else "note"
         console.print(f"{kind}: {finding}", markup=False, emoji=False)
@@ -83,7 +85,7 @@ def _add(table: Table, names: list[str], rows: Sequence[Mapping[str, Any]]) -> N
     total = {name: sum(row[name] for row in rows) for name in ("available", "planned_count")}
     total["share"] = sum(row["share"] for row in rows)
     num_drawn = sum(1 for row in rows if row["planned_count"])
-    table.add_row(*names, f"{num_drawn:,} of {len(rows):,}", *_amounts(total))
+    table.add_row(*map(escape, names), f"{num_drawn:,} of {len(rows):,}", *_amounts(total))
 
 
 def _amounts(row: Mapping[str, Any]) -> list[str]:
@@ -104,7 +106,7 @@ def _labels(title: str, rows: Sequence[Mapping[str, Any]], errors: Errors | None
         available, *others = _amounts(row)
         if errors is not None:
             others.insert(0, amount_or_dash(errors.get((row["category"], row["label"]))))
-        table.add_row(name, f"{row['rate']:.3g}", available, *others, binding)
+        table.add_row(escape(name), f"{row['rate']:.3g}", available, *others, binding)
     return table
 
 

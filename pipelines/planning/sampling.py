@@ -154,13 +154,13 @@ class Sampler:
         self.copies = Copies(recipe.deduplicate.scope)
         self.shard_share: float | None = None
         self._recipe = recipe
-        self._tokenizer = _tokenizer(recipe)
+        self._tokenizer = tokenizer_of(recipe)
         self._shuffled = Shuffled(1.0)
 
     @property
     def token_bytes(self) -> int:
         """Of a token in files of tokens; 0 without a tokenizer."""
-        return 0 if self._tokenizer is None else self._tokenizer.dtype.itemsize
+        return token_bytes_of(self._tokenizer)
 
     def sample(
         self, drawn: Sequence[Drawn], tell: Callable[[str], None] = lambda _: None
@@ -271,7 +271,17 @@ def _book_as_units(
         each.seconds -= saved * each.ingest_seconds
 
 
-def _tokenizer(recipe: Recipe) -> TextTokenizer | None:
+def token_bytes_of(tokenizer: TextTokenizer | None) -> int:
+    """Bytes of a token in files of tokens; 0 without a tokenizer."""
+    return 0 if tokenizer is None else tokenizer.dtype.itemsize
+
+
+def tokenizer_of(recipe: Recipe) -> TextTokenizer | None:
+    """The tokenizer of a recipe, None where it makes no tokens.
+
+    Raises:
+        UserError: it cannot be loaded.
+    """
     if recipe.output.tokens is None:
         return None
     try:

@@ -51,8 +51,9 @@ def test_settings_by_their_keys(found):
     assert settings["mix.tiers.large.rate"][0] == 0.5
 
 
-def side(sampled, rate=0.5, num_validation=0, documents=400):
-    return Side(Amount(documents, 0, 100 * documents), Amount(0, 0, sampled), num_validation,
+def side(sampled, rate=0.5, validation=(0, 0), documents=400):
+    held_out = Amount(validation[0], 0, validation[1])
+    return Side(Amount(documents, 0, 100 * documents), Amount(0, 0, sampled), held_out,
                 "all", rate)  # fmt: skip
 
 
@@ -68,8 +69,15 @@ def test_noise_of_the_draw():
     whole = change(side(40_000, rate=1.0), side(39_999, rate=1.0))
     assert whole.noise == 0
     assert whole.is_significant
-    # Other documents are held out with another seed.
-    assert change(side(1, 2.0, 8), side(1, 2.0, 8)).noise == 800
+
+
+def test_how_long_held_out_documents_are_is_no_change():
+    # With another seed one document of 900 words is held out in the place of one of 10.
+    short, long = side(39_990, 1.0, (1, 10)), side(39_100, 1.0, (1, 900))
+    assert not change(short, long).is_significant
+    assert change(short, side(39_099, 1.0, (1, 900))).is_significant
+    # That more of them are held out is one.
+    assert change(short, side(39_000, 1.0, (10, 1_000))).is_significant
 
 
 def test_a_change_that_is_noise_is_left_out(make_small_run):

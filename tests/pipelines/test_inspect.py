@@ -61,7 +61,7 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> str:
     }
     for name, of_source in rows.items():
         lines = "".join(json.dumps(row) + "\n" for row in of_source)
-        (folder / f"{name}.jsonl").write_text(lines, encoding="utf-8")
+        (folder / f"{name}.jsonl").write_text(lines + "no record\n", encoding="utf-8")
     command = [Path(sys.executable).parent / "glotmill", "run", "recipe.yaml", "--out", "out"]
     subprocess.run([*command, "--workers", "1"], cwd=folder, check=True, capture_output=True)
     return str(folder / "out")
@@ -302,6 +302,10 @@ def test_a_match_far_into_a_text_is_shown(out: str, invoke: Invoke) -> None:
         (["--kept", "--reason", "repeated_lines"], "error: --kept and --reason do not go together"),
         (["--kept", "--label", "deu_Latm"], "error: no documents of label 'deu_Latm'; did you"),
         (["--sort", "random", "--source", "wbe"], "error: no documents of source 'wbe'; did you"),
+        (
+            ["--match", ".", "--reason", "invalid_json"],
+            "error: no documents of reason 'invalid_json'\nerror: reasons there: repeated_lines, ",
+        ),
     ],
 )
 def test_documents_that_cannot_be_asked_for(

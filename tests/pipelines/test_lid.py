@@ -9,10 +9,18 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from glotmill.pipelines import lid
+from glotmill.pipelines.errors import UserError
 from glotmill.schemas.recipe import Recipe
-from glotmill.transforms.lid_thresholds import Thresholds, estimate_threshold, estimate_thresholds
+from glotmill.transforms.lid_thresholds import (
+    Estimate,
+    Thresholds,
+    estimate_threshold,
+    estimate_thresholds,
+)
 from glotmill.transforms.lid_train import Example, TrainingError, examples_of, part, train
 from glotmill.transforms.models.fasttext_model import FastTextModel
+from glotmill.transforms.unit_index import UnitIndex
 
 TAGS = {"en": "eng_Latn", "fr": "fra_Latn", "ru": "rus_Cyrl", "hi": "hin_Deva", "ja": "jpn_Jpan"}
 
@@ -90,6 +98,18 @@ def test_thresholds_of_a_run_can_be_pasted(glotmill, tmp_path, labelled):
         assert threshold == pytest.approx(max(0.3, min(0.9, wanted)), abs=0.001)
     recipe = {**yaml.safe_load(RECIPE), **yaml.safe_load(printed.stdout)}
     assert Recipe.model_validate(recipe).identify.thresholds == options
+
+
+def test_pairs_give_no_thresholds(traced, monkeypatch):
+    batches = []
+    estimate = Estimate("eng_Latn", 100, 0.8, 0.1, 0.7)
+    monkeypatch.setattr(lid, "estimate_thresholds", lambda of: batches.extend(of) or [estimate])
+    assert lid.thresholds_yaml(traced.root).startswith(
+        "identify:\n  thresholds:\n    eng_Latn: 0.7"
+    )
+    units = UnitIndex(traced.root).units
+    wanted = sum(unit.num_rows for unit in units if unit.category != "bitext")
+    assert sum(batch.num_rows for batch in batches) == wanted > 0
 
 
 def test_thresholds_where_nothing_is(glotmill):
@@ -172,6 +192,31 @@ def test_a_corpus_without_labels(glotmill, tmp_path, lines, message):
     done = glotmill("lid", "train", "a.jsonl")
     assert done.returncode == 2
     assert done.stderr.startswith(f"error: {message}")
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        ('{"text": "a", "code": "en"}\n{"text": "b"}\n',
+         "no record has the column 'lang'; a.jsonl has text, code"),
+        ('{"lang": "en"}\nnot json\n{"lang": "de"}\n',
+         "all 3 records were rejected, 2 for 'missing_field', first in a.jsonl at 0: "),
+    ],
+)  # fmt: skip
+def test_why_nothing_could_be_learnt(tmp_path, monkeypatch, lines, told):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.jsonl").write_text(lines)
+    with pytest.raises(UserError) as caught:
+        lid.train_model("a.jsonl", "model.ftz")
+    assert str(caught.value).splitlines()[1].startswith(told)
+
+
+def test_a_target_that_cannot_be_written_is_refused_first(tmp_path):
+    with pytest.raises(UserError, match=r"^--out: \S+ is a folder; name a file in it"):
+        lid.train_model("nothing.jsonl", str(tmp_path))
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match=r"^--out: \S+ cannot be written: \S+file takes no files$"):
+        lid.train_model("nothing.jsonl", str(tmp_path / "file" / "sub" / "model.ftz"))
 
 
 def test_a_corpus_that_is_not_there(glotmill):

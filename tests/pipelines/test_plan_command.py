@@ -3,11 +3,11 @@
 import csv
 import io
 import json
+import re
 import shutil
 from collections import Counter
 from pathlib import Path
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
@@ -15,9 +15,10 @@ from rich.console import Console
 from glotmill.pipelines.errors import UserError
 from glotmill.pipelines.planning.command import PlanOptions, parse_size, plan_command
 from glotmill.pipelines.planning.counts import read_counts
+from glotmill.pipelines.planning.finished import what_differs
 from glotmill.schemas.loading import load_recipe
 from glotmill.schemas.mixture import Mix
-from glotmill.schemas.tables import AVAILABLE, PLAN, RATES
+from glotmill.schemas.tables import AVAILABLE, RATES
 
 RECIPE = "glotmill: 1\nname: a\nsources:\n  - {name: a, path: x}\nmix:\n  tiers: uniform\n"
 
@@ -62,19 +63,6 @@ def test_a_plan_from_a_table_of_counts(plan, tmp_path):
     assert json.loads((folder / "findings.json").read_text()) == []
 
 
-def test_a_plan_from_a_run(plan, tmp_path):
-    row = {f.name: 0 for f in AVAILABLE}
-    row |= {"category": "book", "label": "eng_Latn", "domain": "news", "split": "train",
-            "again": False, "num_documents": 3, "num_words": 70}  # fmt: skip
-    (tmp_path / "run" / "compose").mkdir(parents=True)
-    table = pa.Table.from_pylist([row], schema=AVAILABLE)
-    pq.write_table(table, tmp_path / "run" / "compose" / "available.parquet")
-    _, mixture = plan("  count_by: words\n", out="run/")
-    assert mixture.plan.schema == PLAN
-    assert mixture.plan["planned_count"].to_pylist() == [70]
-    assert (tmp_path / "run" / "plan" / "plan.csv").exists()
-
-
 def test_without_inputs(plan):
     with pytest.raises(UserError, match=r"recipe\.yaml:4: source 'a': "):
         plan("  count_by: words\n", out="nowhere")
@@ -101,6 +89,23 @@ def test_counts_without_bytes_give_no_hours(plan, tmp_path):
     report = json.loads((tmp_path / "out" / "a" / "plan" / "plan.json").read_text())
     assert (report["stages"], report["engines"]) == ([], [])
     assert "Hours need sizes: give the table of counts a column 'num_bytes'." in printed
+
+
+def test_names_of_tiers_and_labels_are_no_markup(plan, monkeypatch):
+    tiers = "[{name: '[b]', at_least: 1000, rate: 1}, {name: '[/x]', at_least: 0, rate: 2}]"
+    monkeypatch.setitem(globals(), "RECIPE", RECIPE.replace("uniform", tiers))
+    printed, _ = plan("", "label,num_words\n[red],5000\nswa_Latn,100\n")
+    assert "[b]" in printed
+    assert "[/x]" in printed
+    assert "monolingual/[red]" in printed
+
+
+@pytest.mark.parametrize("price", [float("inf"), float("nan"), 1e308])
+def test_prices_that_are_none(plan, price):
+    with pytest.raises(
+        UserError, match=r"--core-hour \S+ is no price of an hour: it is 0 to 1,000"
+    ):
+        plan("  count_by: words\n", COUNTS, core_hour=price)
 
 
 def test_a_sample_and_a_table_are_too_much(plan):
@@ -176,6 +181,7 @@ def test_a_table_may_say_more_than_it_must(tmp_path):
         ("label,split,num_words\na,test,1\n",
          "unknown split 'test'; there are excluded, train, validation"),
         ("", "no table of counts: Empty CSV file"),
+        ("label,num_words\n", "no row; a table of counts has one for each label"),
     ],
 )  # fmt: skip
 def test_tables_that_are_refused(tmp_path, text, expected):
@@ -237,18 +243,87 @@ def test_predicted_files_are_those_of_the_run(of_traced, traced):
     assert had <= thought <= 2 * had
 
 
+def plan_over(root, recipe):
+    """Plans over a run; gives what is printed and what is written."""
+    printed = io.StringIO()
+    console = Console(file=printed, width=100, highlight=False, soft_wrap=True)
+    plan_command(console, load_recipe(recipe), PlanOptions(out=str(root)))
+    return printed.getvalue(), json.loads((root / "plan" / "plan.json").read_text())
+
+
 def test_the_plan_of_a_finished_run_tells_hours(traced, tmp_path):
     shutil.copytree(traced.root, tmp_path / "run")
-    console = Console(file=io.StringIO(), width=100)
-    recipe = load_recipe(Path(traced.root).parent / "recipe.yaml")
-    plan_command(console, recipe, PlanOptions(out=str(tmp_path / "run")))
-    report = json.loads((tmp_path / "run" / "plan" / "plan.json").read_text())
+    printed, report = plan_over(tmp_path / "run", Path(traced.root).parent / "recipe.yaml")
     assert report["told_by"] == "a finished run"
+    assert "counts: a finished run\n" in printed
     assert report["stages"][0]["told_by"] == "the run's own notes of CPU"
     assert 0 < report["stages"][0]["seconds"] < 60
-    stored = next(row for row in report["written"] if row["name"] == "documents, after ingest")
+    written = {row["name"]: row["num_bytes"] for row in report["written"]}
     documents = Path(traced.root, "ingest", "documents").iterdir()
-    assert stored["num_bytes"] == sum(path.stat().st_size for path in documents)
+    size = sum(path.stat().st_size for path in documents)
+    assert written["documents, after ingest"] == size
+    # The vocabulary of 500 takes two bytes a token.
+    available = pq.read_table(f"{traced.root}/compose/available.parquet")["num_tokens"].to_pylist()
+    assert written["tokens, each text once"] == 2 * sum(available)
+
+
+MIXED_OTHERWISE = "glotmill: 1\nextends: recipe.yaml\nname: b\n"
+
+
+def test_another_mixture_is_planned_from_the_run(traced, tmp_path):
+    recipe = Path(traced.root).parent / "remixed.yaml"
+    recipe.write_text(MIXED_OTHERWISE + "mix: {count_by: words, tiers: uniform}\n")
+    shutil.copytree(traced.root, tmp_path / "run")
+    assert plan_over(tmp_path / "run", recipe)[1]["told_by"] == "a finished run"
+
+
+@pytest.mark.parametrize(
+    ("options", "names"),
+    [
+        ("mix: {exclude: []}\n", "mix.exclude"),
+        ("filters: {min_characters: 6}\nseed: 8\n", "seed, filters"),
+        ("output: {tokens: {append_eos: false}}\n", "output.tokens"),
+    ],
+)
+def test_a_run_of_another_recipe_is_not_planned_from(traced, tmp_path, options, names):
+    recipe = Path(traced.root).parent / f"other-{names[:6]}.yaml"
+    recipe.write_text(MIXED_OTHERWISE + options)
+    shutil.copytree(traced.root, tmp_path / "run")
+    printed, report = plan_over(tmp_path / "run", recipe)
+    reason = f"as the run in {tmp_path}/run has another recipe ({names})"
+    assert report["told_by"] == f"a sample of the inputs, {reason}"
+    assert f"counts: a sample of the inputs, {reason}\n" in printed
+    assert reason in (tmp_path / "run" / "plan" / "plan.html").read_text()
+
+
+@pytest.fixture
+def moved(traced, tmp_path):
+    """A finished run beside its inputs, free to change: what differs from its recipe."""
+    folder = tmp_path / "moved"
+    shutil.copytree(Path(traced.root).parent, folder)
+    return folder, lambda: what_differs(load_recipe(folder / "recipe.yaml"), str(folder / "out"))
+
+
+def test_a_corpus_may_move(moved):
+    folder, differs = moved
+    assert differs() is None
+    for path in folder.glob("*.jsonl"):
+        path.unlink()
+    assert differs() is None
+
+
+def test_inputs_that_grew_are_noticed(moved):
+    folder, differs = moved
+    with (folder / "plain.jsonl").open("a") as file:
+        file.write('{"text": "more"}\n')
+    assert differs() == "has other inputs"
+
+
+def test_a_run_that_goes_on_with_another_recipe_is_noticed(moved):
+    folder, differs = moved
+    manifest = folder / "out" / "compose" / "manifest.json"
+    manifest.write_text(re.sub('"key": "..', '"key": "--', manifest.read_text()))
+    assert differs() == "is not finished, or another version of glotmill made it"
 
 
 def test_nothing_but_tables_is_written_before_a_run(of_traced, traced):

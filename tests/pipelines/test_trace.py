@@ -1,5 +1,6 @@
 """`glotmill trace` on a real run: every token back to its text, every record to its fate."""
 
+import io
 import json
 import shutil
 import sys
@@ -383,3 +384,22 @@ def test_an_unfinished_run_is_told(traced, tmp_path: Path) -> None:
     found = trace(str(tmp_path), Asked(id="eng5"))
     assert found.documents[0].outcome == "kept"
     assert "the stage deduplicate is not finished" in found.notes[-1]
+
+
+def test_before_the_mixture_nothing_is_told_of_the_draw(traced, fates, tmp_path: Path) -> None:
+    shutil.copytree(traced.root, tmp_path / "out", ignore=shutil.ignore_patterns("mix"))
+    console = Console(file=io.StringIO(), width=200)
+    for outcome, told in (
+        ("drawn", "  drawn     not decided yet; its draw is 0."),
+        ("held_out", "  held out  for validation\n"),
+    ):
+        name = next(name for name, fate in fates.items() if fate.outcome == outcome)
+        print_trace(console, trace(str(tmp_path / "out"), Asked(id=name)))
+        assert told in console.file.getvalue()
+    assert "not at all" not in console.file.getvalue()
+
+
+def test_rejected_records_come_last(traced) -> None:
+    outcomes = [fate.outcome for fate in trace(traced.root, Asked(text="e"), 9999).documents]
+    assert outcomes.count("rejected") == 1
+    assert outcomes[-1] == "rejected"

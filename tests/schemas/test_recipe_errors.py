@@ -302,6 +302,17 @@ def test_what_the_mixture_wants_has_to_be_there(errors, section, expected):
     assert errors(text) == [expected]
 
 
+def test_all_thresholds_that_are_wrong_are_told(errors):
+    thresholds = "{swahilli_Latn: 0.3,\n  eng_Latn: 0.5,\n  sr: 2,\n  deu_Latn: 7}\n"
+    found = errors(SOURCE + f"identify:\n  thresholds: {thresholds}")
+    assert [message[: len("recipe.yaml:6: unknown language")] for message in found] == [
+        "recipe.yaml:6: unknown language",
+        "recipe.yaml:8: 'sr' names no sc",
+        "recipe.yaml:8: 'identify.thresh",
+        "recipe.yaml:9: 'identify.thresh",
+    ]
+
+
 def test_several_errors_come_at_once_in_the_order_of_the_file(errors):
     text = (
         "output: {parquet: {shards: many}}\nglotmill: 1\nseed: -3\nsources:\n"

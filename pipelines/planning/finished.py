@@ -1,0 +1,104 @@
+"""Whether the counts that a run left are those of a recipe."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from rich.console import Console
+
+from glotmill.dashboard.statistics import read_lock
+from glotmill.pipelines.errors import UserError
+from glotmill.pipelines.progress import Reporter
+from glotmill.pipelines.run import STAGES
+from glotmill.pipelines.stages.base import Job
+from glotmill.pipelines.units import INGEST_VERSION, find_inputs, row_name
+from glotmill.schemas.loading import LoadedRecipe
+from glotmill.schemas.lock import Lock
+from glotmill.schemas.recipe import Recipe
+from glotmill.transforms.compose import FOLDER
+from glotmill.transforms.unit_index import read_manifest
+
+# Of a source what does not decide which documents it has; its files are compared by themselves.
+_NOT_COUNTED = {"path", "licence"}
+
+
+def has_counts(root: str) -> bool:
+    """Whether a run's stage `compose` is done."""
+    return read_manifest(root, FOLDER) is not None
+
+
+def what_differs(loaded: LoadedRecipe, root: str) -> str | None:
+    """What keeps the counts of a run from being those of a recipe; None where nothing does.
+
+    Inputs are compared by name and size, since checksums would read all of them; where they are
+    gone they are not compared.
+
+    Args:
+        loaded: the recipe.
+        root: an output directory whose stage `compose` is done.
+    """
+    try:
+        lock = read_lock(root)
+    except ValueError:
+        return "cannot be read: another version of glotmill made it"
+    there, wanted = _parts(lock.recipe), _parts(loaded.recipe)
+    if loaded.recipe.output.tokens is None:  # tokens that are not wanted do no harm
+        there["output.tokens"] = None
+    if names := [name for name in wanted if wanted[name] != there[name]]:
+        return f"has another recipe ({', '.join(names)})"
+    if _has_other_inputs(loaded, lock):
+        return "has other inputs"
+    if lock.ingest_version != INGEST_VERSION or not _is_done(lock, root):
+        return "is not finished, or another version of glotmill made it"
+    return None
+
+
+def _parts(recipe: Recipe) -> dict[str, Any]:
+    """What decides how much there is to draw, by the key of the recipe."""
+    names = ("seed", "sources", "normalise", "stages", "script", "identify", "filters",
+             "decontaminate", "deduplicate", "bitext")  # fmt: skip
+    data = recipe.model_dump(mode="json")
+    parts = {name: data[name] for name in names}
+    parts["sources"] = [
+        {key: value for key, value in source.items() if key not in _NOT_COUNTED}
+        for source in parts["sources"]
+    ]
+    tokens = recipe.output.tokens
+    no_count = {"formats", "datasets", "sequence_length", "packing"}
+    return parts | {
+        "ingest.max_record_bytes": recipe.ingest.max_record_bytes,
+        "mix.exclude": sorted(recipe.mix.exclude),
+        "mix.rehydrate": recipe.counts_shadows,
+        "mix.validation": data["mix"]["validation"],
+        "output.tokens": None if tokens is None else tokens.model_dump(exclude=no_count),
+    }
+
+
+def _has_other_inputs(loaded: LoadedRecipe, lock: Lock) -> bool:
+    try:
+        found = find_inputs(loaded)
+    except UserError:
+        return False
+    folder = os.path.dirname(loaded.path)
+    there = {
+        (source.name, row_name(file.path, folder), file.size)
+        for source, files in found
+        for file in files
+    }
+    return there != {(each.source, each.name, each.size) for each in lock.inputs}
+
+
+def _is_done(lock: Lock, root: str) -> bool:
+    """Whether the stage is done that the lock leads to: a run that goes on has a new lock first."""
+    job = Job(lock, root, lambda _build, _workers: None, None, Reporter(Console(quiet=True)))
+    key = ""
+    try:
+        for stage in STAGES:
+            key = stage.key(job, key)
+            if stage.name == FOLDER:
+                break
+    except UserError:  # a tokenizer or another corpus is gone
+        return False
+    manifest = read_manifest(root, FOLDER)
+    return manifest is not None and manifest.key == key
