@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
 from glotmill.pipelines.errors import UserError
@@ -11,7 +11,7 @@ from glotmill.schemas.lock import Companion, Input, UnitSlice
 from glotmill.schemas.pairs import Pairs, unfit_options
 from glotmill.schemas.recipe import Recipe, Source
 from glotmill.transforms import storage
-from glotmill.transforms.pairs import bitext_options, files_of, parts_of_name
+from glotmill.transforms.pairs import bitext_options, files_of, label_of, parts_of_name
 from glotmill.transforms.readers import MissingColumn, Slice, WrongColumnType
 from glotmill.transforms.readers.bitext import MisalignedFiles, read_bitext, split_bitext
 
@@ -49,6 +49,7 @@ def together(
             )
         groups.setdefault(parts[0], []).append(file)
     for stem, group in groups.items():
+        _leave_out_links(source, group, kind)
         _check_group(source, stem, group)
         if pairs.line_codes is not None:
             if stem not in of_codes:
@@ -72,11 +73,26 @@ def _parted(
     return of_codes, others
 
 
+def _leave_out_links(source: Source, group: list[storage.InputFile], kind: InputFormat) -> None:
+    """Takes OPUS's `.ids` out of files that belong together: it links sentences, and is no text."""
+    pairs = source.pairs or Pairs()
+    if kind != "moses" or pairs.align is not None or len(pairs.codes) == len(group):
+        return
+    texts = [file for file in group if _code_of(file, source) != "ids"]
+    if len(texts) >= 2:
+        group[:] = texts
+
+
+def _code_of(file: storage.InputFile, source: Source) -> str:
+    parts = parts_of_name(file.path, source)
+    return parts[1] if parts else ""
+
+
 def _check_group(source: Source, stem: str, group: Sequence[storage.InputFile]) -> None:
     """Refuses files that cannot be paired.
 
     Raises:
-        UserError: there is only one, or another number than codes.
+        UserError: there is only one, another number than codes, or they have one another's codes.
     """
     codes = (source.pairs or Pairs()).codes
     paths = ", ".join(file.path for file in group[:_NUM_SHOWN])
@@ -90,8 +106,17 @@ def _check_group(source: Source, stem: str, group: Sequence[storage.InputFile]) 
             f"source '{source.name}': {len(codes)} codes in 'pairs.codes' for {len(group)} files "
             f"that belong together: {paths}"
         )
+    labels = [label_of(code) for code in codes]
+    for file, given in zip(group, labels, strict=bool(codes)):
+        found = label_of(_code_of(file, source))
+        if found != given and found in labels:
+            raise UserError(
+                f"source '{source.name}': 'pairs.codes' says that {file.path} is in {given}, and "
+                f"its name that it is in {found}, which is another file's; the codes stand in the "
+                f"order of the files: {paths}"
+            )
     if not codes and (source.pairs is None or source.pairs.line_codes is None):
-        seen = [parts[1] for file in group if (parts := parts_of_name(file.path, source))]
+        seen = [_code_of(file, source) for file in group]
         if len(set(seen)) < len(seen):
             raise UserError(f"source '{source.name}': two files of one language: {paths}")
 
@@ -129,16 +154,16 @@ def cut(recipe: Recipe, source: Source, group: Sequence[Input], unit_bytes: int)
     return [slice_of(group, part.start, part.end) for part in parts]
 
 
-def documents_key(source: Source) -> list[object]:
+def documents_key(source: Source, checksum: Callable[[storage.InputFile], str]) -> list[object]:
     """What stands for the documents of an alignment, which are no inputs themselves."""
     found: list[object] = []
     for path in (source.pairs or Pairs()).documents:
-        for pattern in (path, f"{path}/**"):
+        for pattern in (storage.escape(path), f"{storage.escape(path)}/**"):
             try:
-                files = storage.match(pattern)
+                files = storage.match(pattern, through_links=True)
             except (LookupError, OSError, ValueError):
                 continue
-            found += [[file.path.removeprefix(path), file.size] for file in files]
+            found += [[file.path.removeprefix(path), checksum(file)] for file in files]
             break
     return found
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 from glotmill.pipelines.errors import RunError
+from glotmill.pipelines.units import sources_of_changed_documents
 from glotmill.schemas.lock import Input, Lock, Unit
 from glotmill.transforms import storage
 from glotmill.transforms.ingest import FOLDER
@@ -16,6 +17,8 @@ _NUM_SHOWN = 3
 
 def check_unchanged(lock: Lock, root: str, checksum: Callable[[storage.InputFile], str]) -> None:
     """Looks whether each input is still as the lock says; units of one that is not are undone.
+
+    So are those whose documents of an alignment changed.
 
     Args:
         lock: the resolved recipe.
@@ -28,10 +31,20 @@ def check_unchanged(lock: Lock, root: str, checksum: Callable[[storage.InputFile
     with ThreadPoolExecutor(_NUM_AT_ONCE) as pool:
         found = pool.map(lambda each: _difference(each, checksum), lock.inputs)
         changed = {each.path: what for each, what in zip(lock.inputs, found, strict=True) if what}
-    if not changed:
+    others = sources_of_changed_documents(lock, checksum)
+    if not changed and not others:
         return
-    undone = [unit for unit in lock.units if not changed.keys().isdisjoint(_paths(unit))]
+    undone = [
+        unit
+        for unit in lock.units
+        if unit.source in others or not changed.keys().isdisjoint(_paths(unit))
+    ]
     storage.delete(f"{root}/{FOLDER}/units/{unit.key}.json" for unit in undone)
+    if not changed:
+        raise RunError(
+            f"what 'pairs.documents' of source '{others[0]}' names changed during the run. "
+            "What was made of it is not used; run again to read it as it is now"
+        )
     shown = "; ".join(f"{path} {what}" for path, what in list(changed.items())[:_NUM_SHOWN])
     more = f"; and {len(changed) - _NUM_SHOWN} more" if len(changed) > _NUM_SHOWN else ""
     raise RunError(
@@ -43,7 +56,7 @@ def check_unchanged(lock: Lock, root: str, checksum: Callable[[storage.InputFile
 def _difference(item: Input, checksum: Callable[[storage.InputFile], str]) -> str:
     """What has become of an input; empty where it is as it was."""
     try:
-        (now,) = storage.match(item.path)
+        (now,) = storage.match(storage.escape(item.path))
     except LookupError:
         return "is no longer there"
     if now.size != item.size:

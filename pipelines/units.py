@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib.metadata import entry_points, version
 from pathlib import Path
@@ -24,7 +25,7 @@ from glotmill.schemas.formats import (
 )
 from glotmill.schemas.loading import LoadedRecipe
 from glotmill.schemas.lock import Input, Lock, Unit, UnitSlice
-from glotmill.schemas.recipe import CustomStage, Recipe, Source
+from glotmill.schemas.recipe import CustomStage, LanguagePath, Recipe, Source
 from glotmill.transforms import storage
 from glotmill.transforms.custom import GROUP
 from glotmill.transforms.evaluation_sets import find_evaluation_files
@@ -34,10 +35,10 @@ from glotmill.transforms.readers import probe, split_file
 from glotmill.transforms.readers.errors import MissingColumn, ProbeError, WrongColumnType
 
 #: Raised by one whenever ingest gives other output for the same recipe and input.
-INGEST_VERSION = 6
+INGEST_VERSION = 7
 
 #: The same for parallel text.
-PAIRS_VERSION = 3
+PAIRS_VERSION = 4
 
 #: The same where text of evaluation sets is looked for.
 DECONTAMINATE_VERSION = 2
@@ -56,7 +57,7 @@ def fingerprint(content: object) -> str:
 
 
 def find_inputs(loaded: LoadedRecipe) -> list[tuple[Source, list[storage.InputFile]]]:
-    """The files of every source, sorted by path.
+    """The files of every source, sorted by path, or as the recipe lists them for `pairs.codes`.
 
     Raises:
         UserError: a pattern matches nothing, or cannot be listed; all such are named at once.
@@ -65,13 +66,17 @@ def find_inputs(loaded: LoadedRecipe) -> list[tuple[Source, list[storage.InputFi
     problems: list[str] = []
     for index, source in enumerate(loaded.recipe.sources):
         files: dict[str, storage.InputFile] = {}
+        is_list = bool(source.pairs and source.pairs.codes)
+        is_list &= source.format in bitext_inputs.OF_SEVERAL_FILES
         for pattern in source.patterns:
             try:
-                files.update((file.path, file) for file in storage.match(pattern))
+                matched = storage.match(pattern, through_links=True)
+                files.update((file.path, file) for file in matched)
+                is_list &= len(matched) == 1
             except (LookupError, OSError, ValueError) as error:
                 position = loaded.position("sources", index, "path")
                 problems.append(f"{position}: source '{source.name}': {error}")
-        found.append((source, [files[path] for path in sorted(files)]))
+        found.append((source, [files[path] for path in (files if is_list else sorted(files))]))
     if problems:
         raise UserError("\n".join(problems))
     return found
@@ -110,10 +115,12 @@ def check_inputs(
     """Looks into the first files of each source, until one is as the recipe says.
 
     Raises:
-        UserError: a source's files cannot be read, or lack a column the recipe names.
+        UserError: a source's files cannot be read, lack a column the recipe names, or have paths
+            in which a language is not found.
     """
-    problems = []
+    problems: list[str] = []
     for index, (source, files) in enumerate(found):
+        problems += _silent_paths(loaded, index, source, files)
         tried: list[str] = []
         for group in _together(source, files)[:_NUM_PROBED]:
             problem = _problem(loaded, index, source, group)
@@ -124,6 +131,26 @@ def check_inputs(
             problems.append(tried[0])
     if problems:
         raise UserError("\n".join(problems))
+
+
+def _silent_paths(
+    loaded: LoadedRecipe, index: int, source: Source, files: Sequence[storage.InputFile]
+) -> Iterator[str]:
+    """Regular expressions that find a language in no file's path."""
+    folder = os.path.dirname(loaded.path)
+    names = [row_name(file.path, folder) for file in files]
+    patterns: list[tuple[tuple[str | int, ...], str]] = []
+    if isinstance(source.language, LanguagePath):
+        patterns.append((("language", "path"), source.language.path))
+    for number, side in enumerate(source.pairs.sides if source.pairs else ()):
+        if side.code_path is not None:
+            patterns.append((("pairs", "sides", number, "code_path"), side.code_path))
+    for key, pattern in patterns:
+        found = (re.search(pattern, name) for name in names)
+        if not any(match and match[1] for match in found):
+            at = f"{loaded.position('sources', index, *key)}: source '{source.name}'"
+            what = f"'{'.'.join(map(str, key))}' finds no language in the path of any file"
+            yield f"{at}: {what}; the first is {names[0]}"
 
 
 def _together(source: Source, files: Sequence[storage.InputFile]) -> list[list[storage.InputFile]]:
@@ -199,7 +226,7 @@ def lock_recipe(
     for source, files in found:
         of_source = inputs_of(source, files, folder, checksum)
         inputs += (each for group in of_source for each in group)
-        units += _units(recipe, source, of_source, part)
+        units += _units(recipe, source, of_source, part | _source_part(recipe, source, checksum))
     return Lock(
         glotmill=version("glotmill"),
         recipe=recipe,
@@ -273,6 +300,34 @@ def _evaluation_part(
     return {"decontaminate": [DECONTAMINATE_VERSION, described, files]}
 
 
+def _source_part(
+    recipe: Recipe, source: Source, checksum: Callable[[storage.InputFile], str]
+) -> dict[str, object]:
+    """What of the recipe, and of files that are no inputs, only parallel text depends on."""
+    if not source.is_bitext:
+        return {}
+    return {
+        "pairs": [PAIRS_VERSION, recipe.filters.pairs.model_dump(mode="json")],
+        "documents": bitext_inputs.documents_key(source, checksum),
+    }
+
+
+def sources_of_changed_documents(
+    lock: Lock, checksum: Callable[[storage.InputFile], str]
+) -> list[str]:
+    """Sources whose documents of alignments are no longer those that the lock was made of."""
+    recipe = lock.recipe
+    first = {unit.source: unit for unit in reversed(lock.units)}
+    sources = [each for each in recipe.sources if each.pairs and each.pairs.documents]
+    part = _ingest_part(recipe) | _evaluation_part(recipe, checksum) if sources else {}
+    return [
+        source.name
+        for source in sources
+        if (unit := first.get(source.name)) is not None
+        and unit.key != _key(source, unit.slices, part | _source_part(recipe, source, checksum))
+    ]
+
+
 def near_key(recipe: Recipe) -> dict[str, int] | None:
     """What decides the band keys and sketches that ingest writes."""
     near = recipe.deduplicate.near
@@ -296,19 +351,18 @@ def _stage_version(stage: CustomStage) -> str:
 def _units(
     recipe: Recipe, source: Source, groups: Iterable[Sequence[Input]], part: dict[str, object]
 ) -> Iterator[Unit]:
+    for num_bytes, slices in _grouped(recipe, source, groups):
+        key = _key(source, slices, part)
+        yield Unit(key=key, source=source.name, num_bytes=num_bytes, slices=tuple(slices))
+
+
+def _key(source: Source, slices: Iterable[UnitSlice], part: dict[str, object]) -> str:
     without = {"path", "priority", "domain", "licence"}
-    if source.is_bitext:
-        part = part | {
-            "pairs": [PAIRS_VERSION, recipe.filters.pairs.model_dump(mode="json")],
-            "documents": bitext_inputs.documents_key(source),
-        }
-    else:
+    if not source.is_bitext:
         without |= {"pairs"}
     options = source.model_dump(mode="json", exclude=without)
-    for num_bytes, slices in _grouped(recipe, source, groups):
-        described = [_described(piece) for piece in slices]
-        key = fingerprint({"part": part, "source": options, "slices": described})
-        yield Unit(key=key, source=source.name, num_bytes=num_bytes, slices=tuple(slices))
+    described = [_described(piece) for piece in slices]
+    return fingerprint({"part": part, "source": options, "slices": described})
 
 
 def _described(piece: UnitSlice) -> dict[str, object]:

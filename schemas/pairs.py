@@ -72,7 +72,7 @@ class Pairs(Model):
     translation: str | None = None
     """Column with a dictionary from code to text (JSONL, Parquet), instead of `sides`."""
     codes: list[str] = Field(default_factory=list)
-    """Languages of files in order of their names, or of source and target (PO, XLIFF, XCES)."""
+    """Languages of files, as listed or by name, or of source and target (PO, XLIFF, XCES)."""
     align: str | None = None
     """Regular expression of stem and code in a path; files of one stem belong together."""
     line_codes: str | None = None

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from glotmill.language_registry import UnknownCode, confirms, resolve
+from glotmill.language_registry import UnknownCode, language, resolve
 from glotmill.schemas import recipe as recipes
 from glotmill.schemas.formats import unpacked_name
 from glotmill.schemas.lock import UnitSlice
@@ -185,7 +185,7 @@ class MakePairs:
         """Language of each segment as a number (-1: none declared); wanted or not; pivot or not."""
         encoded = codes.dictionary_encode()
         names = encoded.dictionary.to_pylist()
-        labels = [_label(name) for name in names]
+        labels = [label_of(name) for name in names]
         number = {label: index for index, label in enumerate(dict.fromkeys(labels))}
         wanted, pivot = self._options.languages, self._options.pivot
         index = np.asarray(encoded.indices.fill_null(len(names)))
@@ -264,7 +264,7 @@ def _whole_units(chosen: Ints, units: Ints, languages: Ints) -> Groups:
 
 
 @functools.lru_cache(maxsize=10_000)
-def _label(code: str) -> str:
+def label_of(code: str) -> str:
     """The label that a code stands for; the code itself where the registry does not know it."""
     try:
         return resolve(code).label
@@ -274,10 +274,24 @@ def _label(code: str) -> str:
 
 @functools.lru_cache(maxsize=100_000)
 def _agrees(wanted: str, code: str) -> bool:
+    """Whether a segment's code is the language wanted, and in the script if one is.
+
+    Unlike an identified language, one that is written alike is another.
+    """
     try:
-        return confirms(wanted, code)
+        asked, found = resolve(wanted), resolve(code)
     except UnknownCode:
         return False
+    # A region may say the script, as in zh-TW.
+    is_bare = any(note.startswith("script ") for note in asked.assumed) and not asked.region
+    if asked.script != found.script and not is_bare:
+        return False
+    one, other = language(asked.language), language(found.language)
+    return (
+        one.iso639_3 == other.iso639_3
+        or one.iso639_3 == other.macrolanguage
+        or one.macrolanguage == other.iso639_3
+    )
 
 
 def _is_one_of(code: str, wanted: list[str]) -> bool:

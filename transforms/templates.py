@@ -62,6 +62,7 @@ class _Delimiter:
             head += _LABEL if isinstance(token, Slot) else re.escape(token)
         if not self.parts or not isinstance(self.parts[0], str):
             raise ValueError("no character of the template follows a text, so it has no end")
+        self.is_line_end = head == re.escape("\n")
         self._first = self.parts[0][0]
         first = re.escape(self._first)
         self._at = re.compile(f"(?={head})")
@@ -117,7 +118,7 @@ class _Form:
 
 
 @lru_cache(maxsize=1024)
-def _form(parts: tuple[str, str, str, str, str], num_segments: int) -> _Form:
+def _form(parts: tuple[str, str, str, str, str], num_segments: int, layout: Layout) -> _Form:
     pair, separator, header, footer, segment = parts
     if num_segments == 2:
         row = _of_segments(tokens(pair), 2)
@@ -143,6 +144,12 @@ def _form(parts: tuple[str, str, str, str, str], num_segments: int) -> _Form:
             pieces[-1].append(token)
     between = [*pieces[-1], *tokens(separator), *pieces[0]]
     delimiters = [_Delimiter(_joined(piece)) for piece in [*pieces[1:-1], between]]
+    if layout == "blocks":
+        # A line end alone would end a block at its first line: an empty line ends it there.
+        delimiters = [
+            _Delimiter(_joined(["\n", *each.parts])) if each.is_line_end else each
+            for each in delimiters
+        ]
     return _Form(
         _joined([*before, *pieces[0]]),
         tuple(order),
@@ -169,11 +176,11 @@ def _joined(part: Sequence[Token]) -> tuple[Token, ...]:
     return tuple(found)
 
 
-def _form_of(template: Template, num_segments: int) -> _Form:
+def _form_of(template: Template, num_segments: int, layout: Layout) -> _Form:
     parts = (
         template.pair, template.separator, template.header, template.footer, template.segment,
     )  # fmt: skip
-    return _form(parts, num_segments)
+    return _form(parts, num_segments, layout)
 
 
 @lru_cache(maxsize=4096)
@@ -211,7 +218,8 @@ def render(
         labels: of the segments, in the order in which they are to stand.
         rows: one or more; each has a text a label.
         layout: `pairs` writes row after row; `blocks` all texts of the first language, a line
-            each, then all of the second.
+            each, then all of the second; an empty line between them where the template puts no
+            more than a line end after a text.
 
     Raises:
         ValueError: a label is none, or there are no rows.
@@ -227,7 +235,7 @@ def render(
     if not rows:
         raise ValueError("a document has one row or more")
     known = _known(tuple(labels))
-    form = _form_of(template, len(labels))
+    form = _form_of(template, len(labels), layout)
     followings = [_written(delimiter.parts, known) for delimiter in form.delimiters]
     if layout == "blocks":
         columns = zip(*rows, strict=True)
@@ -272,7 +280,7 @@ def parse(
     >>> parse(TEMPLATES["emma500"], document) == Parsed(("eng_Latn", "deu_Latn"), (row,))
     True
     """
-    form = _form_of(template, 2 if labels is None else len(labels))
+    form = _form_of(template, 2 if labels is None else len(labels), layout)
     known = dict(_known(tuple(labels))) if labels is not None else _learned(form, document)
     rows = _rows(form, document, known)
     if layout == "blocks":

@@ -114,6 +114,17 @@ def test_missing_language_column(invoke: Invoke) -> None:
     assert "it has text, lang" in error
 
 
+def test_language_that_is_in_no_path(invoke: Invoke) -> None:
+    recipe = RECIPE.replace("{column: lang}", "{path: '/([a-z]{3})[.]'}")
+    code, error = invoke("run", "recipe.yaml", recipe=recipe)
+    assert code == 2
+    assert (
+        "recipe.yaml:6: source 'a': 'language.path' finds no language in the path of any file"
+        in error
+    )
+    assert "the first is a.jsonl" in error
+
+
 def test_model_that_is_none(invoke: Invoke) -> None:
     recipe = RECIPE + "identify: {model: a.jsonl}\n"
     code, error = invoke("run", "recipe.yaml", recipe=recipe)

@@ -122,7 +122,7 @@ def test_misaligned_files_of_the_data(data_folder, tmp_path):
     raw = data_folder / "messy" / "raw"
     (tmp_path / "recipe.yaml").write_text(
         "glotmill: 1\nname: a\nsources:\n  - {name: s, category: bitext, format: moses, "
-        f"path: {raw}/linecount.*, pairs: {{codes: [en, de]}}}}\n"
+        f"path: {raw}/linecount.*, pairs: {{codes: [de, en]}}}}\n"
     )
     with pytest.raises(Exception, match="has 10"):
         Ingested(tmp_path / "recipe.yaml", str(tmp_path / "out"))

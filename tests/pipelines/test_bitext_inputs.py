@@ -8,10 +8,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from glotmill.pipelines.errors import UserError
+from glotmill.pipelines.changed_inputs import check_unchanged
+from glotmill.pipelines.errors import RunError, UserError
 from glotmill.pipelines.units import check_inputs, find_inputs, lock_recipe
 from glotmill.schemas.loading import RecipeError, load_recipe
 from glotmill.schemas.lock import dump_lock, parse_lock
+from glotmill.transforms import storage
+from glotmill.transforms.pairs import bitext_options
 
 ENGLISH = [f"This is sentence number {n} of the text." for n in range(40)]
 GERMAN = [f"Das ist der Satz mit der Nummer {n}." for n in range(40)]
@@ -170,6 +173,7 @@ def test_keys_depend_on_the_filters_of_pairs(load, tmp_path):
         (["a.en", "noname"], {}, "does not say which files belong to it; write 'pairs.align'"),
         (["a.en", "a.de"], {"codes": ["en", "de", "fr"]}, "3 codes in 'pairs.codes' for 2 files"),
         (["a.en", "a.en.gz"], {}, "two files of one language"),
+        (["a.en", "a.de"], {"codes": ["en", "de"]}, "d/a.de is in eng_Latn, and its name that it"),
         (["a.en", "a.de"], {"line_codes": "{stem}.codes"}, "there is no file of codes"),
         (["a.en", "a.de"], {"repair_entities": True}, "'repair_entities' is an option of tmx"),
     ],
@@ -180,6 +184,75 @@ def test_files_that_do_not_go_together(load, tmp_path, names, pairs, message):
     with pytest.raises((UserError, RecipeError)) as error:
         lock_of(load({"path": "d/*", "format": "moses", "pairs": pairs}))
     assert message in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("names", "codes"), [(["c.srd", "c.fur"], ["srd", "fur"]), (["c.1", "c.0"], ["de", "en"])]
+)
+def test_codes_are_in_the_order_of_the_list_in_the_recipe(load, tmp_path, names, codes):
+    for name in names:
+        write(tmp_path / name, ENGLISH)
+    lock = lock_of(load({"path": names, "format": "moses", "pairs": {"codes": codes}}))
+    (piece,) = lock.units[0].slices
+    assert [piece.name, piece.companions[0].name] == names
+    options = bitext_options(lock.recipe, lock.recipe.sources[0], piece)
+    assert options.codes == tuple(codes)
+
+
+@pytest.mark.parametrize(
+    ("pairs", "names"),
+    [
+        ({}, ["b.de", "b.en"]),
+        ({"codes": ["de", "en"]}, ["b.de", "b.en"]),
+        ({"codes": ["de", "en", "fr"]}, ["b.de", "b.en", "b.ids"]),
+        ({"align": "^(.*)[.]([a-z]+)$"}, ["b.de", "b.en", "b.ids"]),
+    ],
+)
+def test_ids_of_opus_are_no_language(load, tmp_path, pairs, names):
+    for name in ("b.de", "b.en", "b.ids"):
+        write(tmp_path / name, ENGLISH)
+    lock = lock_of(load({"path": "b.*", "format": "moses", "pairs": pairs}))
+    assert [each.name for each in lock.inputs] == names
+
+
+def test_a_path_in_which_no_language_is_found(load, tmp_path):
+    (tmp_path / "a.tsv").write_text("Hello there\tGuten Tag\n")
+    sides = [{"text": "1", "code": "en"}, {"text": "2", "code_path": "-([a-z]{2})[.]tsv"}]
+    message = (
+        r"recipe.yaml:\d+: source 's': 'pairs.sides.1.code_path' finds no .*; the first is a.tsv"
+    )
+    with pytest.raises(UserError, match=message):
+        lock_of(load({"path": "a*.tsv", "pairs": {"sides": sides}}))
+    (tmp_path / "a-de.tsv").write_text("Hello there\tGuten Tag\n")
+    lock_of(load({"path": "a*.tsv", "pairs": {"sides": sides}}))
+
+
+def test_documents_of_an_alignment_that_change_at_the_same_size(load, tmp_path):
+    links = '<linkGrp fromDoc="en/a.xml" toDoc="de/a.xml"><link xtargets="1;1"/></linkGrp>'
+    (tmp_path / "a.xml").write_text(f"<cesAlign>{links}</cesAlign>")
+    for code in ("en", "de"):
+        (tmp_path / "docs" / code).mkdir(parents=True)
+        (tmp_path / "docs" / code / "a.xml").write_text('<text><s id="1">The cat sat</s></text>')
+    loaded = load({"path": "a.xml", "format": "xces", "pairs": {"documents": ["docs"]}})
+
+    def checksum(file):
+        return storage.checksum(file.path)
+
+    def lock():
+        return lock_recipe(loaded, find_inputs(loaded), checksum)
+
+    before, root = lock(), str(tmp_path / "out")
+    record = tmp_path / "out" / "ingest" / "units" / f"{before.units[0].key}.json"
+    record.parent.mkdir(parents=True)
+    record.touch()
+    check_unchanged(before, root, checksum)
+    assert record.exists()
+    english = tmp_path / "docs" / "en" / "a.xml"
+    english.write_text(english.read_text().replace("The cat sat", "The dog ate"))
+    assert lock().units[0].key != before.units[0].key
+    with pytest.raises(RunError, match=r"'pairs.documents' of source 's' names changed during the"):
+        check_unchanged(before, root, checksum)
+    assert not record.exists()
 
 
 def test_align_says_which_files_belong_together(load, tmp_path):

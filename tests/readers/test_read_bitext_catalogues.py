@@ -160,6 +160,14 @@ def test_xliff_1(write):
     assert read_units(write(XLIFF_1[:500].encode()), "xliff").reasons[-1] == "truncated_file"
 
 
+def test_xliff_units_that_are_not_approved(write):
+    content = XLIFF_1.replace('id="1"><source>S', 'id="1" approved="no"><source>S').encode()
+    out = read_units(write(content), "xliff")
+    assert out.texts == [("g", "h")]
+    assert out.rejects[0].detail == "the target's unit is not approved; keep_unreviewed reads it"
+    assert len(read_units(write(content), "xliff", keep_unreviewed=True).units) == 3
+
+
 def test_xliff_2(write):
     content = """<xliff xmlns="urn:oasis:names:tc:xliff:document:2.0" version="2.0"
  srcLang="en" trgLang="ja"><file id="f1"><unit id="u1"><segment><source>a<pc id="1">b</pc></source>
@@ -191,7 +199,6 @@ def test_messages(write):
         [
             "wrong_type",
             "missing_side",
-            "missing_side",
             "invalid_json",
             "not_an_object",
             "unreadable_file",
@@ -200,6 +207,18 @@ def test_messages(write):
     assert read_units(paths[:2], "messages", codes=("x",)).pairs[0][0] == ("x", "one")
     small = read_units(paths[:1], "messages", max_document_bytes=3)
     assert small.reasons == ["document_too_long"]
+
+
+def test_a_message_that_is_no_string_is_one_reject_where_its_key_stands(write):
+    german = write(b'{"a": "eins", "e": "x y z"}', "de.json")
+    english = write(b'{"a": "one", "b": "only", "e": 5}', "en.json")
+    out = read_units([german, english], "messages")
+    assert [(each.offset, each.reason) for each in out.rejects] == [
+        (1, "wrong_type"),
+        (2, "missing_side"),
+    ]
+    french = write(b'{"e": "x y"}', "fr.json")
+    assert read_units([german, english, french], "messages").values("external_id") == ["a", "e"]
 
 
 @pytest.mark.data

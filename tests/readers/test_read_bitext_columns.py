@@ -90,6 +90,21 @@ def test_other_delimiters_and_quoting(write):
     assert read_units(path, "csv", sides=NUMBERED, quoted=False).texts == [('a"', '"b'), ("c", "d")]
 
 
+def test_a_mark_inside_a_field_opens_nothing(write):
+    path = write(b'a;b\n1;5" disk\n2;"x\ny;z"\n3;5"\n4;good\n')
+    out = read_units(path, "csv", sides=(Side(text="a"), Side(text="b")), delimiter=";")
+    assert out.texts == [("2", "x\ny;z"), ("4", "good")]
+    assert out.reasons == ["invalid_quoting", "invalid_quoting"]
+
+
+def test_a_column_that_stands_twice_in_the_header(write):
+    path = write(b"a,b,a,c,c\n1,2,3,4,5\n", "t.csv")
+    with pytest.raises(MissingColumn, match=r"t.csv has 2 columns 'a'; it has 'a', 'b', 'a', 'c'"):
+        read_units(path, "csv", sides=(Side(text="a"), Side(text="b")))
+    by_number = read_units(path, "csv", sides=(Side(text="b"), Side(text="3")))
+    assert by_number.texts == [("2", "3")]
+
+
 def test_an_open_quote_is_given_up_at_the_limit(write):
     path = write(b'a,b\n"open,1\n' + b"x,y\n" * 1000)
     sides = (Side(text="a"), Side(text="b"))

@@ -114,6 +114,42 @@ def test_csv_is_read_as_it_was_written(tmp_path_factory, rows):
     assert out.extra["id"] == [str(number) for number in range(len(rows))]
 
 
+def test_a_mark_inside_a_field_costs_its_own_line_alone(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_bytes(b'text,lang\na 5" disk,en\ngood,en\nb 3" disk,en\nx," 3"" ",en\nlast,en\n')
+    out = read(path, "csv")
+    assert out.texts == ["good", "last"]
+    assert out.reasons == ["invalid_quoting", "invalid_quoting", "wrong_num_fields"]
+
+
+def test_a_mark_that_is_never_closed_costs_its_own_line_alone(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_bytes(b'text,lang\n"open,en\ngood,en\n"fine, it is",en\nb 3" disk,en\nlast,en\n')
+    out = read(path, "csv")
+    assert out.texts == ["good", "fine, it is", "last"]
+    assert sorted(out.reasons) == ["invalid_quoting", "unclosed_quote"]
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("piece", [b'"', b'""', b'"",', b",", b'"a', b'a,"'])
+@pytest.mark.parametrize("before", [b"", b'"'])
+def test_lines_of_many_marks_take_time_in_proportion(tmp_path, before, piece):
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"text\n" + before + b"\n" + piece * (1_000_000 // len(piece)) + b'"\nlast\n')
+    assert read(path, "csv").texts[-1].endswith("last")
+
+
+@pytest.mark.parametrize("format", ["csv", "tsv"])
+def test_a_column_that_is_read_stands_once_in_a_header(tmp_path, format):
+    path = tmp_path / "a"
+    path.write_bytes("text,note,text,,\na,b,c,d,e\n".replace(",", ",\t"[format == "tsv"]).encode())
+    with pytest.raises(MissingColumn, match=r"a has 2 columns 'text'; it has 'text', 'note', 'te"):
+        probe(str(path), format, ReadOptions())
+    with pytest.raises(MissingColumn, match="2 columns 'text'"):
+        read(path, format)
+    assert read(path, format, text_column="note").texts == ["b"]
+
+
 def test_csv_without_a_header(tmp_path):
     path = tmp_path / "b.csv"
     path.write_bytes(b'1,"one, two"\n2,three\n')

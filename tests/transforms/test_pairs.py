@@ -93,6 +93,26 @@ def test_only_wanted_languages():
     assert rejects == [(10, "language_not_wanted"), (20, "language_not_wanted")]
 
 
+@pytest.mark.parametrize(
+    ("languages", "codes", "made"),
+    [
+        (["en", "hr"], ["en", "hr", "bs", "sr-Latn"], [(0, "en", "hr")]),
+        (["en", "zh-Hant"], ["en", "zh-CN", "zh-TW"], [(0, "en", "zh-TW")]),
+        (["en", "zh-TW"], ["en", "zh-CN", "zh-Hant"], [(0, "en", "zh-Hant")]),
+        (["en", "srp_Latn"], ["en", "sr", "sr-Latn"], [(0, "en", "sr-Latn")]),
+        (["en", "swh"], ["en", "sw", "swc"], [(0, "en", "sw")]),
+        (["en", "id"], ["en", "zsm", "id"], [(0, "en", "id")]),
+    ],
+)
+def test_a_language_wanted_is_no_other_and_in_its_script(languages, codes, made):
+    assert pair(codes, languages=languages) == (made, [])
+
+
+def test_a_pivot_is_no_language_that_is_written_alike():
+    made, rejects = pair(["en", "hr", "bs"], pairing="pivot", pivot="hr")
+    assert (made, rejects) == ([(0, "en", "hr"), (0, "hr", "bs")], [])
+
+
 def test_units_of_too_many_pairs_are_rejected_before_they_are_made():
     codes = ["en", "de", "fr", "it"]
     assert pair(codes, max_pairs_per_unit=5) == ([], [(0, "too_many_pairs")])

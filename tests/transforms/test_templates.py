@@ -133,6 +133,10 @@ WRITTEN = [("Good day.", "Guten Tag."), ("Thanks.", "Danke.")]
         ("plain", "pairs", "Good day.\nGuten Tag.\n\nThanks.\nDanke.\n"),
         ("interlinear", "pairs", "Good day.\nGuten Tag.\nThanks.\nDanke.\n"),
         ("emma500", "blocks", "[eng_Latn]: Good day.\nThanks.\n[deu_Latn]: Guten Tag.\nDanke.\n"),
+        ("plain", "blocks", "Good day.\nThanks.\n\nGuten Tag.\nDanke.\n"),
+        ("interlinear", "blocks", "Good day.\nThanks.\n\nGuten Tag.\nDanke.\n"),
+        ("names", "blocks",
+         "English: Good day.\nThanks.\n\nGerman: Guten Tag.\nDanke.\n"),
         ("marked", "pairs",
          "<English to German>\n<s>Good day.</s><t>Guten Tag.</t>\n"
          "<s>Thanks.</s><t>Danke.</t>\n</deu_Latn>"),

@@ -1,11 +1,12 @@
 """Delimited text, columns by header or by number: TSV without quoting, CSV with it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 
 import numpy as np
 
 from glotmill.transforms.readers.decompress import ByteStream
+from glotmill.transforms.readers.errors import RepeatedColumn
 from glotmill.transforms.readers.jsonl import Json, RecordProblem, read_records
 from glotmill.transforms.readers.lines import LineBlock, iterate_lines, read_lines
 from glotmill.transforms.readers.quoting import Row, join_quoted, split_quoted
@@ -35,6 +36,9 @@ def read_delimited(stream: ByteStream, format: Format, options: ReadOptions) -> 
         stream: The file's bytes.
         format: tsv or csv.
         options: Columns and limits.
+
+    Raises:
+        RepeatedColumn: If the header has a column twice that the options name.
     """
     blocks = read_lines(stream, max_record_bytes=options.max_record_bytes)
     if format == "csv":
@@ -63,8 +67,12 @@ def first_record(rows: Iterator[Row], format: Format, options: ReadOptions) -> b
     return next((row for _, row in rows if isinstance(row, bytes) and row.strip()), None)
 
 
-def header(record: bytes, format: Format, options: ReadOptions) -> list[str]:
-    """Return the names of the columns, given the first record that is not blank."""
+def header(record: bytes, format: Format, options: ReadOptions, path: str = "") -> list[str]:
+    """Return the names of the columns, given the first record that is not blank.
+
+    Raises:
+        RepeatedColumn: If one that the options name is there twice.
+    """
     text = record.decode("utf-8", "replace")
     try:
         fields = _splitter(format)(text)
@@ -72,7 +80,19 @@ def header(record: bytes, format: Format, options: ReadOptions) -> list[str]:
         fields = [text]
     if options.text_column.isdigit():
         return [str(number) for number in range(1, len(fields) + 1)]
+    check_not_repeated(fields, (options.text_column, *options.extra_columns.values()), path)
     return fields
+
+
+def check_not_repeated(names: Sequence[str], wanted: Iterable[str], path: str) -> None:
+    """Refuse a header with several columns of a name that is wanted.
+
+    Raises:
+        RepeatedColumn: If it has.
+    """
+    for column in wanted:
+        if names.count(column) > 1:
+            raise RepeatedColumn(column, tuple(names), path)
 
 
 def _splitter(format: Format) -> Split:

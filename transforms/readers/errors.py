@@ -32,6 +32,15 @@ class MissingColumn(ColumnError):  # noqa: N818
         return f"{where} has no column {self.column!r}; it has {names}{question}"
 
 
+class RepeatedColumn(MissingColumn):
+    """A header has several columns of the name that was asked for."""
+
+    def __str__(self) -> str:
+        count, names = self.available.count(self.column), ", ".join(map(repr, self.available))
+        where = self.path or "the file"
+        return f"{where} has {count} columns {self.column!r}; it has {names}; rename one of them"
+
+
 class WrongColumnType(ColumnError):  # noqa: N818
     """A column exists but cannot hold text.
 

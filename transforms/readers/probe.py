@@ -23,7 +23,8 @@ def probe(path: str, format: Format, options: ReadOptions) -> Probe:
     """Look at the first records of a file.
 
     Raises:
-        MissingColumn: If the text column is in none of them; names what is there.
+        MissingColumn: If the text column is in none of them, or twice in a header; names what is
+            there.
         WrongColumnType: If the text column of a Parquet file holds no text.
         ProbeError: If nothing at the beginning of the file can be read as records.
         OSError: If the file cannot be opened.
@@ -42,7 +43,7 @@ def probe(path: str, format: Format, options: ReadOptions) -> Probe:
 def _probe_delimited(path: str, format: Format, options: ReadOptions) -> Probe:
     with storage.open_input(path) as raw:
         first = first_record(_first_lines(raw, path, options), format, options)
-    names = tuple(header(first, format, options)) if first is not None else ()
+    names = tuple(header(first, format, options, path)) if first is not None else ()
     if first is not None and options.text_column not in names:
         raise MissingColumn(options.text_column, names, path)
     missing = tuple(name for name in options.extra_columns.values() if name not in names)

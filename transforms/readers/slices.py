@@ -40,7 +40,7 @@ def read_slice(
         options: Columns and limits.
 
     Raises:
-        MissingColumn: If a Parquet file has no text column.
+        MissingColumn: If a Parquet file has no text column, or a header has one twice.
         WrongColumnType: If its text column holds no text.
     """
     try:

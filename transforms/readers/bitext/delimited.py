@@ -7,7 +7,7 @@ from glotmill.transforms.readers.bitext.fields import unit_of
 from glotmill.transforms.readers.bitext.options import BitextFormat, BitextOptions
 from glotmill.transforms.readers.bitext.units import UnitBatch
 from glotmill.transforms.readers.decompress import ByteStream
-from glotmill.transforms.readers.delimited import Split, fields_of
+from glotmill.transforms.readers.delimited import Split, check_not_repeated, fields_of
 from glotmill.transforms.readers.errors import MissingColumn
 from glotmill.transforms.readers.jsonl import RecordProblem
 from glotmill.transforms.readers.lines import iterate_lines, read_lines
@@ -63,7 +63,7 @@ def read_delimited(
     and those of `read_lines`. After an unclosed quotation mark the line after it is read next.
 
     Raises:
-        MissingColumn: If the header lacks a column.
+        MissingColumn: If the header lacks a column, or has it twice.
         ValueError: If no sides are given.
     """
     if not options.sides:
@@ -75,7 +75,8 @@ def read_delimited(
     def split(line: str) -> list[str]:
         return split_quoted(line, delimiter) if quoted else line.split(delimiter)
 
-    rows: Iterable[Row] = join_quoted(lines, options.max_record_bytes) if quoted else lines
+    limit = options.max_record_bytes
+    rows: Iterable[Row] = join_quoted(lines, limit, delimiter) if quoted else lines
     batch = UnitBatch(options)
     layout: Layout | None = None
     for offset, line in rows:
@@ -103,14 +104,15 @@ def _layout(line: bytes, split: Split, path: str, options: BitextOptions) -> Lay
     """Return the layout that the first line shows.
 
     Raises:
-        MissingColumn: If it is a header without a column that is asked for.
+        MissingColumn: If it is a header without a column that is asked for, or with two of it.
         RecordProblem: If it has too few fields for columns that are asked for by number, or
             cannot be split.
     """
     names = split(line.decode("utf-8", "replace"))
     found = {str(index + 1): index for index in range(len(names))}
     if has_header(options):
-        found |= {name: index for index, name in reversed(list(enumerate(names)))}
+        check_not_repeated(names, wanted_columns(options), path)
+        found |= {name: index for index, name in enumerate(names)}
     for column in wanted_columns(options):
         if column not in found:
             if has_header(options):

@@ -29,6 +29,7 @@ def read_messages(paths: Sequence[str], options: BitextOptions) -> Iterator[Read
     """
     batch = UnitBatch(options)
     messages: dict[str, list[tuple[str | None, str]]] = {}
+    wrong: dict[str, tuple[str, str]] = {}
     for index, path in enumerate(paths):
         code = options.code(index) or _stem(path)
         try:
@@ -42,10 +43,12 @@ def read_messages(paths: Sequence[str], options: BitextOptions) -> Iterator[Read
             if isinstance(value, str):
                 row.append((code, value))
             else:
-                number = len(messages) - 1
-                detail = f"{path}: {key!r} is no string"
-                batch.rejects.append(Reject(number, "wrong_type", detail, str(value)[:200]))
+                wrong.setdefault(key, (f"{path}: {key!r} is no string", str(value)[:200]))
     for number, (key, row) in enumerate(messages.items()):
+        if key in wrong:
+            batch.rejects.append(Reject(number, "wrong_type", *wrong[key]))
+            if len(row) < options.min_segments:
+                continue  # it counts once
         unit = Unit([code for code, _ in row], [text for _, text in row], key)
         batch.add(unit, number, sum(len(text) for _, text in row))
         if batch.is_full:

@@ -36,8 +36,9 @@ def read_xliff(stream: ByteStream, options: BitextOptions) -> Iterator[ReadBatch
     `text_of` says. Alternatives (``alt-trans``, ``matches``) are not read.
 
     Rejects: ``untranslated``, ``unreviewed`` (a target whose state begins with ``needs-``, or is
-    ``new`` or ``initial``, unless `BitextOptions.keep_unreviewed`), ``missing_side`` (no source)
-    and those of `read_tmx`, with ``not_xliff`` for a file without ``xliff``.
+    ``new`` or ``initial``, or a unit with ``approved="no"``, unless
+    `BitextOptions.keep_unreviewed`), ``missing_side`` (no source) and those of `read_tmx`, with
+    ``not_xliff`` for a file without ``xliff``.
     """
     try:
         encoding = detect_encoding(stream)
@@ -130,8 +131,10 @@ class _Reader:
             return
         state = (target.get("state") if target is not None else None) or segment.get("state") or ""
         is_unreviewed = state.startswith("needs-") or state in ("new", "initial")
-        if is_unreviewed and not self._options.keep_unreviewed:
-            detail = f"the target's state is {state!r}; keep_unreviewed reads it"
+        is_unapproved = segment.get("approved") == "no"
+        if (is_unreviewed or is_unapproved) and not self._options.keep_unreviewed:
+            found = f"state is {state!r}" if is_unreviewed else "unit is not approved"
+            detail = f"the target's {found}; keep_unreviewed reads it"
             batch.rejects.append(Reject(offset, "unreviewed", detail, excerpt(data)))
             return
         codes = [
