@@ -7,17 +7,21 @@ A checkpoint is a folder `step-00000500`: what `torch.distributed.checkpoint` wr
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
+import warnings
+from collections.abc import Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import torch.distributed.checkpoint as dcp
 import xxhash
-from filelock import FileLock, Timeout
 from torch import nn
+from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.checkpoint.metadata import Metadata
 from torch.distributed.checkpoint.planner import SavePlan, SavePlanner
 from torch.distributed.checkpoint.state_dict import get_state_dict, set_state_dict
@@ -29,8 +33,14 @@ from glotmill.trainer.world import World
 
 _STATE, _SUM, _ASIDE = "checkpoint.json", ".xxh3", ".tmp"
 _CHUNK = 1 << 22
-# What a model's config.json says of other things than the model.
-_ABOUT = {"_name_or_path", "architectures", "dtype", "torch_dtype", "transformers_version"}
+# What the config.json of a model of `transformers` says of other things than what is computed, or
+# one version writes and another does not.
+_ABOUT = {
+    *("_name_or_path", "architectures", "dtype", "torch_dtype", "transformers_version", "head_dim"),
+    *("bos_token_id", "eos_token_id", "pad_token_id", "use_cache", "id2label", "label2id"),
+}
+# Locks of this process, which may begin the same run again.
+_held: dict[Path, IO[bytes]] = {}
 
 
 class CheckpointError(Exception):
@@ -64,9 +74,7 @@ class _Writer(dcp.FileSystemWriter):
         sums[".metadata"] = checksum(self._aside / ".metadata")
         for path in self._aside.glob(f"*{_SUM}"):
             path.unlink()
-        content = {"files": sums, "state": self._state}
-        text = json.dumps({"checksum": _checksum_of(content), **content}, indent=1)
-        _write(self._aside / _STATE, text.encode())
+        _write(self._aside / _STATE, _state_text({"files": sums, "state": self._state}))
         if self._folder.exists():  # of the same step, before a rewind
             shutil.rmtree(self._folder)
         self._aside.rename(self._folder)
@@ -101,6 +109,40 @@ def _checksum_of(content: dict[str, Any]) -> str:
     return xxhash.xxh3_128_hexdigest(json.dumps(content, sort_keys=True).encode())
 
 
+def _state_text(content: dict[str, Any]) -> bytes:
+    return json.dumps({"checksum": _checksum_of(content), **content}, indent=1).encode()
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """What torch tells of every process, with all their stacks, in a line."""
+    try:
+        yield
+    except CheckpointException as error:
+        found = "; ".join(sorted({repr(each) for each, _ in error.failures.values()}))
+        raise CheckpointError(f"the checkpoint could not be written: {found}") from None
+
+
+def _hold(folder: Path) -> None:
+    """Keep other runs out of a folder for as long as this process lives.
+
+    Raises:
+        CheckpointError: another run has it.
+    """
+    path = (folder / ".lock").resolve()
+    if path in _held:
+        return
+    file = path.open("ab")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        message = f"another run is training into {folder}: choose another 'out'"
+        raise CheckpointError(message) from None
+    except OSError as error:  # a file system without locks
+        warnings.warn(f"nothing keeps a second run out of {folder}: {error}", stacklevel=2)
+    _held[path] = file
+
+
 class Checkpoints:
     """The checkpoints of a run: one is being written at a time, the last few are kept."""
 
@@ -112,16 +154,11 @@ class Checkpoints:
         """
         self.folder, self._options, self._world = folder, options, world
         self._writing: Future[Any] | None = None
-        self._lock = FileLock(folder.parent / ".lock", blocking=False, is_singleton=True)
         world.first(self._clear)
 
     def _clear(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        try:
-            self._lock.acquire()
-        except Timeout:
-            message = f"another run is training into {self.folder.parent}: choose another 'out'"
-            raise CheckpointError(message) from None
+        _hold(self.folder.parent)
         for left in self.folder.glob(f"*{_ASIDE}"):  # by a process that was killed
             shutil.rmtree(left)
 
@@ -149,19 +186,30 @@ class Checkpoints:
         if self._options.asynchronous:
             self._writing = dcp.async_save(_content(model, optimizer), **options)
         else:
-            dcp.save(_content(model, optimizer), **options)
+            with _told():
+                dcp.save(_content(model, optimizer), **options)
             self._remove_old()
 
     def wait(self) -> None:
         """Return when the checkpoint that is being written is in place.
 
         Raises:
-            Exception: what went wrong while it was written.
+            CheckpointError: it could not be written.
         """
         if self._writing is not None:
-            self._writing.result()
+            with _told():
+                self._writing.result()
             self._writing = None
             self._remove_old()
+
+    def amend(self, state: dict[str, Any]) -> None:
+        """Write another state of the run into the last checkpoint, in one go."""
+        path = self.all()[-1] / _STATE
+        content = {**json.loads(path.read_bytes()), "state": state}
+        del content["checksum"]
+        aside = path.with_suffix(_ASIDE)
+        _write(aside, _state_text(content))
+        aside.rename(path)
 
     def _remove_old(self) -> None:
         if self._world.is_first:
@@ -230,12 +278,13 @@ def check_model(path: Path, was: dict[str, Any], model: dict[str, Any]) -> None:
 
     Args:
         path: of the checkpoint of the first one.
-        was: its `config.json`.
-        model: the `config.json` of the other one.
+        was: its settings, as the checkpoint has them.
+        model: settings of the other one.
 
     Raises:
         CheckpointError: some differ that tell what is computed.
     """
+    model = json.loads(json.dumps(model))  # numbers as keys become texts, as in the checkpoint
     both = sorted(was.keys() & model.keys() - _ABOUT)
     differs = [f"{key} was {was[key]}, is {model[key]}" for key in both if was[key] != model[key]]
     if differs:

@@ -12,12 +12,14 @@ from rich.console import Console
 from glotmill.trainer.config import TrainConfig
 from glotmill.trainer.data import Corpus
 from glotmill.trainer.learner import Learner
-from glotmill.trainer.plan import check_out, loader_of, num_samples_of, open_corpus
+from glotmill.trainer.plan import check_out, loader_of, open_corpus
 from glotmill.trainer.spikes import spike_limit
 from glotmill.trainer.world import World
 
 _RATES = (1e-5, 3e-5, 1e-4, 2e-4, 3e-4, 6e-4, 1e-3, 3e-3, 1e-2)
 _NUM_STEPS, _WARMUP, _WINDOW = 60, 10, 16
+# Of a run so long that no stage but the first begins within these steps.
+_NUM_SAMPLES = 1 << 40
 
 
 def find_rate(config: TrainConfig, world: World, console: Console) -> float | None:
@@ -45,9 +47,7 @@ def find_rate(config: TrainConfig, world: World, console: Console) -> float | No
 def _try(rate: float, config: TrainConfig, corpus: Corpus, world: World) -> tuple[float, bool]:
     """The mean loss of the last quarter of a short run, or of its spike; whether it was stable."""
     learner = Learner(config, corpus.training.tokenizer.vocab_size, len(corpus.groups), world)
-    # Where the run begins: its stages are not squeezed into these steps.
-    num_samples = num_samples_of(config, corpus)
-    order = corpus.order(config.sequence_length, num_samples, config.seed)
+    order = corpus.order(config.sequence_length, _NUM_SAMPLES, config.seed)
     options = config.spikes.model_copy(update={"window": _WINDOW})
     losses: list[float] = []
     with closing(iter(loader_of(config, corpus, order, world))) as steps:

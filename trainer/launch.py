@@ -49,8 +49,8 @@ def train(path: str | os.PathLike[str], *, find_lr: bool = False) -> int:
         run_in(config, world, find_lr)
         return 0
     except (*_WRONG_INPUT, *_FAILURES) as error:
-        if world is None or world.is_first:
-            print(error, file=sys.stderr)
+        who = "" if world is None or world.is_first else f"process {world.rank}: "
+        print(f"{who}{error}", file=sys.stderr)
         return _WRONG if isinstance(error, _WRONG_INPUT) else _FAILED
     finally:
         leave()
@@ -93,7 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return train(given.config, find_lr=given.find_lr)
     except KeyboardInterrupt:
-        print("interrupted: run the same command again to go on", file=sys.stderr)
+        print("interrupted; a run goes on from its last checkpoint", file=sys.stderr)
         return _INTERRUPTED
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -46,6 +47,7 @@ class Learner:
         model: spread over the processes.
         optimizer: of its parameters.
         config_json: what its weights are saved with.
+        settings: what of it decides what is computed.
         dtype: that it computes in.
     """
 
@@ -66,6 +68,8 @@ class Learner:
         precision = auto if config.precision == "auto" else config.precision
         self.dtype = torch.bfloat16 if precision == "bf16" else torch.float32
         self.model, self.config_json = build(config, vocab_size, world, self.dtype)
+        own = asdict(self.model.config) if isinstance(self.model, Llama) else self.config_json
+        self.settings: dict[str, Any] = own
         self.optimizer = _optimizer(self.model, config)
         self._losses = torch.compile(_losses) if config.compile else _losses
         # What gradients were multiplied with to sum rather than average them over processes.

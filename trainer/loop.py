@@ -106,7 +106,7 @@ class Trainer:
         self._breakdown = Breakdown(groups, training)
         zeros = [0.0] * len(groups)
         order = {**self._order.identity, "content": self.corpus.content()}
-        self.state = RunState(order, zeros, zeros, zeros, model=self.learner.config_json)
+        self.state = RunState(order, zeros, zeros, zeros, model=self.learner.settings)
         self._resume()
         state = self.state
         num_skipped = sum(size for start, size in state.skipped if start < state.position)
@@ -160,7 +160,8 @@ class Trainer:
         torch.manual_seed(seed % 2**63)
         sums = self.learner.backward(step, self.stop.is_set())
         self._stopping = sums.stop
-        if any(0 <= start - step.position < step.num_samples for start, _ in self._stages):
+        now = range(self.state.position, step.position + step.num_samples)  # with those left out
+        if any(start in now for start, _ in self._stages):
             self.state.window = []  # of other text
         limit = spike_limit(self.state.window, self.config.spikes)
         finite = math.isfinite(sums.loss)
@@ -252,6 +253,7 @@ class Trainer:
                 " batch.sequences) and corpus, or train into another folder"
             )
         check_model(found[-1], state.model, self.state.model)
+        state.model = self.state.model
         self.state = state
 
     def _rewind(self, step: Step, loss: float) -> bool:
@@ -270,6 +272,7 @@ class Trainer:
             )
         self._resume()
         self.state.skipped = [*skipped, (step.position, step.num_samples)]
+        self.world.first(lambda: self._checkpoints.amend(asdict(self.state)))
         if self._log is not None:
             self._log.close()
             self._log = self._open_log()

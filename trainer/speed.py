@@ -95,15 +95,21 @@ def flops_per_token(model: nn.Module, sequence_length: int) -> float:
     if not isinstance(config, LlamaConfig):  # of transformers, which knows other names of its parts
         config = config.get_text_config()
     # Tied, the embedding of the vocabulary is the output's matrix too.
-    kept = config.vocab_size if config.tie_word_embeddings else None
+    kept = config.vocab_size if getattr(config, "tie_word_embeddings", False) else None
     embeddings = (each for each in model.modules() if isinstance(each, nn.Embedding))
     looked_up = sum(each.weight.numel() for each in embeddings if each.num_embeddings != kept)
     parameters = sum(each.numel() for each in model.parameters()) - looked_up
-    heads, layers = getattr(config, "num_attention_heads", 0), config.num_hidden_layers
-    if not heads:  # no attention, as in Mamba
-        return 6.0 * parameters
-    width = heads * (getattr(config, "head_dim", None) or config.hidden_size // heads)
-    return 6.0 * (parameters + layers * width * sequence_length)
+    return 6.0 * (parameters + _attention_width(config) * sequence_length)
+
+
+def _attention_width(config: Any) -> int:
+    """Channels of attention of all layers; 0 where a model has none, or its own way to say it."""
+    try:
+        heads = config.num_attention_heads
+        width = heads * (getattr(config, "head_dim", None) or config.hidden_size // heads)
+        return int(config.num_hidden_layers * width)
+    except Exception:  # configurations of others fail in ways of their own
+        return 0
 
 
 def peak_flops(device: torch.device, given: float | None) -> float | None:

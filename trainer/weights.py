@@ -115,6 +115,7 @@ def save_weights(
             (folder / "model-00001-of-00001.safetensors").rename(folder / _SINGLE)
             (folder / _INDEX).unlink()
         content = {**config, "dtype": str(dtype).removeprefix("torch.")}
+        content.pop("torch_dtype", None)  # its older name
         (folder / "config.json").write_text(json.dumps(content, indent=2) + "\n")
 
 

@@ -1,5 +1,7 @@
 """A run that goes on with another batch, corpus or optimiser; folders that it leaves alone."""
 
+import errno
+import fcntl
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -10,11 +12,9 @@ from token_corpus import write_corpus
 
 torch = pytest.importorskip("torch", reason="torch is not installed: pip install 'glotmill[train]'")
 
-from filelock import FileLock  # noqa: E402
-
 from glotmill.schemas.indexed_dataset import IndexedDatasetError  # noqa: E402
 from glotmill.schemas.training import TrainingStage, load_training  # noqa: E402
-from glotmill.trainer.checkpoint import CheckpointError  # noqa: E402
+from glotmill.trainer.checkpoint import CheckpointError, check_model  # noqa: E402
 from glotmill.trainer.config import ConfigError, TrainConfig  # noqa: E402
 from glotmill.trainer.data import Corpus, Cut, DataError, Step, make_batch  # noqa: E402
 from glotmill.trainer.loop import Trainer  # noqa: E402
@@ -103,14 +103,52 @@ def test_one_run_at_a_time_in_a_folder(make_config: Make, world: World, tmp_path
     folder = tmp_path / "run" / "checkpoints"
     folder.mkdir(parents=True)
     (folder / "step-00000008.tmp").mkdir()
-    with (
-        FileLock(folder.parent / ".lock"),
-        pytest.raises(CheckpointError, match=f"another run is training into {tmp_path / 'run'}"),
-    ):
-        Trainer(make_config(), world)
+    with (folder.parent / ".lock").open("wb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with pytest.raises(CheckpointError, match=f"another run is training into {tmp_path}"):
+            Trainer(make_config(), world)
     assert (folder / "step-00000008.tmp").is_dir()
     Trainer(make_config(), world)
     assert not (folder / "step-00000008.tmp").is_dir()
+
+
+def test_a_file_system_without_locks(
+    make_config: Make, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def flock(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with pytest.warns(UserWarning, match="nothing keeps a second run out of .*No locks available"):
+        Trainer(make_config(), world)
+
+
+def test_settings_of_a_model_of_transformers() -> None:
+    was = {"id2label": {"0": "a"}, "n_head": 4, "rope": {"1": [1, 2]}, "eos_token_id": 2}
+    check_model(Path("c"), was, {"id2label": {0: "a"}, "n_head": 4, "rope": {1: (1, 2)}, "new": 1})
+    with pytest.raises(CheckpointError, match=r"c is of another model .n_head was 4, is 8"):
+        check_model(Path("c"), was, {"n_head": 8, "eos_token_id": 3})
+
+
+def test_a_rewind_is_remembered_by_a_run_that_stops_at_once(
+    make_config: Make, world: World
+) -> None:
+    config = make_config(spikes={"action": "rewind", "window": 8})
+    trainer = Trainer(config, world)
+    norm = trainer.learner.model.model.norm.weight
+
+    def spoil(step: Step) -> None:
+        if trainer.state.step == 6:
+            trainer.stop.set()
+            with torch.no_grad():
+                norm.fill_(float("nan"))
+
+    trainer.on_step = spoil
+    assert trainer.run() == "stopped"
+    assert trainer.state.skipped == [(48, 8)]
+    again = Trainer(config, world)
+    assert [tuple(each) for each in again.state.skipped] == [(48, 8)]
+    assert again.run() == "finished"
 
 
 def test_a_run_writes_over_nothing(

@@ -1,6 +1,7 @@
 """A run in one process: it learns, resumes to the same bits, passes spikes, says what it saw."""
 
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from glotmill.trainer.loop import Trainer, TrainingError  # noqa: E402
 from glotmill.trainer.world import World  # noqa: E402
 
 Make = Callable[..., TrainConfig]
+REWIND = {"action": "rewind", "window": 8}
 
 
 def lines(config: TrainConfig, kind: str = "train") -> list[dict[str, Any]]:
@@ -48,14 +50,14 @@ def stop_after(trainer: Trainer, step: int) -> None:
     trainer.on_step = watch
 
 
-def poison(trainer: Trainer, position: int) -> None:
+def poison(trainer: Trainer, position: int, factor: float = 40.0) -> None:
     """Let the weights be off while one batch is learned from, as a bad batch would have it."""
     head = trainer.learner.model.model.norm.weight
     before = head.detach().clone()
 
     def spoil(step: Step) -> None:
         with torch.no_grad():
-            head.copy_(before * 40 if step.position == position else before)
+            head.copy_(before * factor if step.position == position else before)
 
     trainer.on_step = spoil
 
@@ -216,6 +218,13 @@ def test_losses_of_another_stage_are_told_apart(
     trainer = Trainer(make_config(data=data, steps=10), world)
     trainer.run()
     assert trainer.state.window == [line["loss"] for line in lines(trainer.config)][5:]
+    # Where the stage's start is left out too.
+    config = make_config(data=data, steps=10, out=str(tmp_path / "other"), spikes=REWIND)
+    trainer = Trainer(config, world)
+    poison(trainer, position=40, factor=math.nan)
+    trainer.run()
+    assert trainer.state.skipped == [(40, 8)]
+    assert trainer.state.window == [line["loss"] for line in lines(config)][5:]
 
 
 def test_curves_of_tensorboard_are_those_of_the_lines(make_config: Make, world: World) -> None:
