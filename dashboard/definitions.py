@@ -101,8 +101,8 @@ TERMS: dict[str, str] = {
     "length": "Characters of a document; of a tenth, of half and of nine tenths they are fewer.",
     "confidence": "The identifier's confidence; of half, and of a tenth, of the documents less.",
     "script share": (
-        "Share of a document's letters that are of its script; of half, and of a tenth, of the "
-        "documents less."
+        "Share of its script in a document, as script recognition weighs letters; of half, and of "
+        "a tenth, of the documents less."
     ),
     "hosts": "Different hosts in the URLs of documents, and the most frequent of them.",
     "top n-grams": (

@@ -157,7 +157,7 @@ def cut(recipe: Recipe, source: Source, group: Sequence[Input], unit_bytes: int)
 def documents_key(source: Source, checksum: Callable[[storage.InputFile], str]) -> list[object]:
     """What stands for the documents of an alignment, which are no inputs themselves."""
     found: list[object] = []
-    for path in (source.pairs or Pairs()).documents:
+    for path in (each.rstrip("/") for each in (source.pairs or Pairs()).documents):
         for pattern in (storage.escape(path), f"{storage.escape(path)}/**"):
             try:
                 files = storage.match(pattern, through_links=True)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 from glotmill.pipelines.errors import RunError
-from glotmill.pipelines.units import sources_of_changed_documents
+from glotmill.pipelines.units import sources_read_otherwise
 from glotmill.schemas.lock import Input, Lock, Unit
 from glotmill.transforms import storage
 from glotmill.transforms.ingest import FOLDER
@@ -18,7 +18,7 @@ _NUM_SHOWN = 3
 def check_unchanged(lock: Lock, root: str, checksum: Callable[[storage.InputFile], str]) -> None:
     """Looks whether each input is still as the lock says; units of one that is not are undone.
 
-    So are those whose documents of an alignment changed.
+    So are those whose evaluation sets, documents of an alignment or model changed.
 
     Args:
         lock: the resolved recipe.
@@ -31,7 +31,7 @@ def check_unchanged(lock: Lock, root: str, checksum: Callable[[storage.InputFile
     with ThreadPoolExecutor(_NUM_AT_ONCE) as pool:
         found = pool.map(lambda each: _difference(each, checksum), lock.inputs)
         changed = {each.path: what for each, what in zip(lock.inputs, found, strict=True) if what}
-    others = sources_of_changed_documents(lock, checksum)
+    others = sources_read_otherwise(lock.recipe, lock, checksum)
     if not changed and not others:
         return
     undone = [
@@ -42,8 +42,9 @@ def check_unchanged(lock: Lock, root: str, checksum: Callable[[storage.InputFile
     storage.delete(f"{root}/{FOLDER}/units/{unit.key}.json" for unit in undone)
     if not changed:
         raise RunError(
-            f"what 'pairs.documents' of source '{others[0]}' names changed during the run. "
-            "What was made of it is not used; run again to read it as it is now"
+            "evaluation sets, documents of alignments or the model changed during the run, which "
+            f"source '{others[0]}' is read with. What was made of it is not used; run again to "
+            "read it with them as they are now"
         )
     shown = "; ".join(f"{path} {what}" for path, what in list(changed.items())[:_NUM_SHOWN])
     more = f"; and {len(changed) - _NUM_SHOWN} more" if len(changed) > _NUM_SHOWN else ""

@@ -28,7 +28,7 @@ from glotmill.schemas.lock import Input, Lock, Unit, UnitSlice
 from glotmill.schemas.recipe import CustomStage, LanguagePath, Recipe, Source
 from glotmill.transforms import storage
 from glotmill.transforms.custom import GROUP
-from glotmill.transforms.evaluation_sets import find_evaluation_files
+from glotmill.transforms.evaluation_sets import EvaluationSetError, find_evaluation_files
 from glotmill.transforms.ingest import read_options
 from glotmill.transforms.models.fasttext_model import BUILTIN
 from glotmill.transforms.readers import probe, split_file
@@ -122,7 +122,7 @@ def check_inputs(
     for index, (source, files) in enumerate(found):
         problems += _silent_paths(loaded, index, source, files)
         tried: list[str] = []
-        for group in _together(source, files)[:_NUM_PROBED]:
+        for group in together(source, files)[:_NUM_PROBED]:
             problem = _problem(loaded, index, source, group)
             if problem is None:
                 break
@@ -153,8 +153,12 @@ def _silent_paths(
             yield f"{at}: {what}; the first is {names[0]}"
 
 
-def _together(source: Source, files: Sequence[storage.InputFile]) -> list[list[storage.InputFile]]:
-    """The files of a source, those that are read together as one group."""
+def together(source: Source, files: Sequence[storage.InputFile]) -> list[list[storage.InputFile]]:
+    """The files of a source that are read, those that are read together as one group.
+
+    Raises:
+        UserError: what belongs to a file is not there, or its name does not say what that is.
+    """
     if not source.is_bitext:
         return [[file] for file in files]
     by_format: dict[InputFormat, list[storage.InputFile]] = {}
@@ -262,7 +266,7 @@ def inputs_of(
             )
             for file in group
         ]
-        for group in _together(source, files)
+        for group in together(source, files)
     ]
 
 
@@ -312,17 +316,30 @@ def _source_part(
     }
 
 
-def sources_of_changed_documents(
-    lock: Lock, checksum: Callable[[storage.InputFile], str]
+def sources_read_otherwise(
+    recipe: Recipe, lock: Lock, checksum: Callable[[storage.InputFile], str]
 ) -> list[str]:
-    """Sources whose documents of alignments are no longer those that the lock was made of."""
-    recipe = lock.recipe
+    """Sources that a lock has other units of than the same files would give by a recipe now.
+
+    Evaluation sets, documents of alignments and models are no inputs, but decide what ingest makes
+    of these.
+
+    Args:
+        recipe: that of the lock, or one that says the same of its sources.
+        lock: the resolved recipe.
+        checksum: of a file as it is now.
+    """
     first = {unit.source: unit for unit in reversed(lock.units)}
-    sources = [each for each in recipe.sources if each.pairs and each.pairs.documents]
-    part = _ingest_part(recipe) | _evaluation_part(recipe, checksum) if sources else {}
+    try:
+        part = _ingest_part(recipe) | _evaluation_part(recipe, checksum)
+    except (EvaluationSetError, FileNotFoundError) as error:
+        problem = error.args[-1]
+        if isinstance(problem, OSError) and not isinstance(problem, FileNotFoundError):
+            raise problem from None  # a store that does not answer tells of no change
+        return [source.name for source in recipe.sources if source.name in first]
     return [
         source.name
-        for source in sources
+        for source in recipe.sources
         if (unit := first.get(source.name)) is not None
         and unit.key != _key(source, unit.slices, part | _source_part(recipe, source, checksum))
     ]

@@ -174,7 +174,7 @@ class Script(Model):
     """Recognition of the script, over letters only."""
 
     min_share: Share = 0.5
-    """Least share of the main script among the letters, or the document is dropped."""
+    """Least share of the main script, as recognition weighs it, or the document is dropped."""
 
 
 def _threshold_label(code: str) -> str:

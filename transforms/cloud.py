@@ -201,7 +201,7 @@ def split_pattern(pattern: str) -> tuple[str, re.Pattern[str] | None]:
         return unescaped(head), None
     # Beam's `/**/` wants a folder between; elsewhere it stands for none as well.
     wanted = FileSystem.translate_pattern(rest).replace("/.*/", _FOLDERS)
-    if head.endswith("/") and rest.startswith("**/"):
+    if (not head or head.endswith("/")) and rest.startswith("**/"):
         wanted = wanted.replace(".*/", _FOLDERS.removeprefix("/"), 1)
     return unescaped(head), re.compile(wanted)
 

@@ -18,10 +18,11 @@ import xxhash
 
 from glotmill.language_registry import UnknownCode, resolve
 from glotmill.transforms import lid_fit, storage
+from glotmill.transforms.letter_weights import worth
 from glotmill.transforms.measure import MeasureText
 from glotmill.transforms.models.fasttext_model import FastTextModel
 
-# Characters of a document that are learnt from: as many as are judged, at the default.
+# Characters and letters of a document that are learnt from: as many as are judged, at the default.
 _CHARACTERS = 400
 _MIN_LETTERS = 20
 # One document in ten is held out, by the hash of its text: equal texts never stand on both sides.
@@ -64,7 +65,7 @@ def examples_of(batches: Iterable[pa.RecordBatch]) -> Iterator[Example]:
     Args:
         batches: with the columns `text` and `code`: any code that the registry resolves, its
             script that of the text where it names none. Unknown codes, `und` and texts of fewer
-            than 20 letters are left out.
+            than 20 letters of Latin script, or than weigh that, are left out.
     """
     measure = MeasureText()
     for batch in batches:
@@ -72,7 +73,7 @@ def examples_of(batches: Iterable[pa.RecordBatch]) -> Iterator[Example]:
         rows = found.select(["text", "code", "script", "num_letters"]).to_pydict().values()
         for text, code, script, letters in zip(*rows, strict=True):
             label = _label(code, script)
-            if label and letters >= _MIN_LETTERS:
+            if label and letters >= worth(_MIN_LETTERS, script):
                 yield Example(label, _line(text))
 
 

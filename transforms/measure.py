@@ -20,13 +20,13 @@ from glotmill.transforms.script import recognise_scripts
 from glotmill.transforms.sketch import shingle_lengths, sketch_texts
 from glotmill.transforms.words import (
     Hashes,
+    hash_words,
     longer_ngrams,
     ngram_hashes,
     sentence_ends,
     whitespace_word_starts,
     word_characters,
-    word_hashes,
-    word_starts,
+    words_by_document,
 )
 
 Shares = npt.NDArray[np.float64]
@@ -199,9 +199,7 @@ def measure(
     scanned = scan(text)
     codes, shares, letters = recognise_scripts(scanned)
     inside = word_characters(scanned)
-    begins = word_starts(scanned, inside)
-    num_words = scanned.sum_by_document(begins)
-    words = word_hashes(scanned, inside, np.flatnonzero(begins))
+    words, num_words = hash_words(scanned, inside)
     grams = ngram_hashes(words, _NGRAM)
     measured: dict[str, npt.NDArray[np.generic] | pa.Array] = {
         "script": np.array(codes, object),
@@ -219,10 +217,7 @@ def measure(
         found = index.find(words, num_words, grams)
         measured[CONTAMINATED_BY.name] = pa.array(found, mask=found < 0)
     if keeps_words:
-        bounds = np.concatenate(([0], np.cumsum(num_words))).astype(np.int32)
-        measured[WORD_HASHES.name] = pa.ListArray.from_arrays(
-            pa.array(bounds), pa.array(words), type=WORD_HASHES.type
-        )
+        measured[WORD_HASHES.name] = words_by_document(words, num_words)
     if near is None:
         return measured
     return measured | sketch_texts(text, scanned, words, num_words, codes, near)

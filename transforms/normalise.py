@@ -45,7 +45,7 @@ _FTFY = ftfy.TextFixerConfig(
 _WRITTEN_RE = regex.compile(
     r"(?m)(?:^|(?<=\s))[ÂÃ](?= )"
     r"|(?<=\p{Lu})[À-ÞĀ-ſ](?:[ «»‘’‚“”„](?!\w)|$)"
-    r"|[ĀĒĪŌŪ][‘’]|ÂŠ|[ÁÉÍÓÚÑØáéíóúñø]+[ˆ˜]"
+    r"|[ĀĒĪŌŪ][‘’]|ÂŠ|(?<![ÁÉÍÓÚÑØáéíóúñø])[ÁÉÍÓÚÑØáéíóúñø]++[ˆ˜]"
 )
 
 # C0 and C1 controls but tab, line feed and the line ends handled before; byte order marks;
@@ -61,7 +61,9 @@ _LINE_END_RE = re.compile("\r\n|[\r\x85\u2028\u2029]")
 _BLANKS_RE = re.compile(f"[{_BLANK}]{{2,}}|[{_BLANK[1:]}]")
 _MARGIN_RE = re.compile(r" ?\n ?")
 _EMPTY_LINES_RE = re.compile(r"\n{3,}")
-_TAG_RE = re.compile(r"<!--.*?-->|<[!?/]?[A-Za-z][^<>]*>", re.DOTALL)
+_TAG = "<[!?/]?[A-Za-z][^<>]*>"
+_TAG_RE = re.compile(_TAG)
+_TAG_OR_COMMENT_RE = re.compile(f"<!--.*?-->|{_TAG}", re.DOTALL)
 
 
 class Change(enum.IntFlag):
@@ -151,7 +153,8 @@ def strip_markup(text: str) -> str:
     >>> strip_markup("<p>caf&eacute;<br/>noir</p>")
     ' café noir '
     """
-    return html.unescape(_TAG_RE.sub(" ", text))
+    head, end, tail = text.rpartition("-->")  # no comment begins behind the end of the last
+    return html.unescape(_TAG_OR_COMMENT_RE.sub(" ", head + end) + _TAG_RE.sub(" ", tail))
 
 
 class NormaliseText:

@@ -1,9 +1,4 @@
-"""URLs and e-mail addresses in texts: translations have the same, and they are no words of either.
-
-Addresses end at the first character that is not ASCII, since text follows without a blank in
-languages that have none, and Korean particles do (https://x.org/d에서). Of an internationalised
-address this leaves what is before, on both sides alike.
-"""
+"""Addresses in sides of pairs: translations have the same, and they are no words of either."""
 
 from __future__ import annotations
 
@@ -14,18 +9,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from glotmill.schemas.tables import WORD_HASHES
+from glotmill.transforms.addresses import EMAIL as _EMAIL
+from glotmill.transforms.addresses import URL as _URL
+from glotmill.transforms.addresses import without_addresses
 from glotmill.transforms.scan import count_letters, pieces, scan
-from glotmill.transforms.words import word_characters, word_hashes, word_starts
+from glotmill.transforms.words import hash_words, word_characters, words_by_document
 
 #: Text without a match has no URL, or no e-mail address: regular expressions of RE2.
 MAY_HAVE_URL = r"(?i)://|www\."
 MAY_HAVE_EMAIL = "@"
 
-_URL = r"(?<![a-z0-9])(?:https?://|www\.)[!#-&(-;=?-\[\]_a-z~]+"
-_EMAIL = r"(?<![a-z0-9._%+-])[a-z0-9._%+-]+@[a-z0-9-]+(?:\.[a-z0-9-]+)*\.[a-z]{2,}"
-URL = re.compile(_URL, re.ASCII | re.IGNORECASE)
-EMAIL = re.compile(_EMAIL, re.ASCII | re.IGNORECASE)
-_EITHER = re.compile(f"{_URL}|{_EMAIL}", re.ASCII | re.IGNORECASE)
+# RE2 has no lookbehind. Without one Awww. begins a URL, and Python takes quadratic time for runs of
+# what may begin an e-mail address.
+URL = re.compile(f"(?<![A-Za-z0-9]){_URL}")
+EMAIL = re.compile(f"(?<![A-Za-z0-9._%+-]){_EMAIL}")
 # What ends a sentence, brackets of the text around, and a last slash.
 _TRAILING = ".,;:!?()[]/"
 
@@ -52,8 +49,8 @@ def plain_columns(sides: pa.RecordBatch) -> list[pa.Array]:
     places = np.flatnonzero(suspects)
     if not places.size:
         return columns
-    left = [_EITHER.sub(" ", text) for text in texts.take(pa.array(places)).to_pylist()]
-    plain = [_words_and_letters(piece) for piece in pieces(pa.array(left))]
+    left = without_addresses(texts.take(pa.array(places)))
+    plain = [_words_and_letters(piece) for piece in pieces(left)]
     source = np.arange(len(texts))
     source[places] = len(texts) + np.arange(len(places))
     return [
@@ -65,12 +62,6 @@ def plain_columns(sides: pa.RecordBatch) -> list[pa.Array]:
 def _words_and_letters(text: pa.Array) -> tuple[pa.Array, pa.Array]:
     """Hashes of the words and number of the letters of each text, as `measure` finds them."""
     scanned = scan(text)
-    inside = word_characters(scanned)
-    begins = word_starts(scanned, inside)
-    bounds = np.concatenate(([0], np.cumsum(scanned.sum_by_document(begins)))).astype(np.int32)
-    hashes = word_hashes(scanned, inside, np.flatnonzero(begins))
+    words = words_by_document(*hash_words(scanned, word_characters(scanned)))
     letters = count_letters(text).by_script.sum(axis=1)
-    return (
-        pa.ListArray.from_arrays(pa.array(bounds), pa.array(hashes), type=WORD_HASHES.type),
-        pa.array(letters, PLAIN_LETTERS.type),
-    )
+    return words, pa.array(letters, PLAIN_LETTERS.type)

@@ -40,10 +40,11 @@ from glotmill.transforms.pairs import Bools, Groups, Ints
 # Added to both sides' weighted letters, so that short sides may differ more.
 SMOOTHING = 15.0
 
-# Confidence with which a side must be identified as the other's language.
-# A side is in another script if this share of its letters is: names are left as they are.
+# A side is in another script if it has this share, as script recognition weighs it: names are left
+# as they are.
 _CLEAR_SHARE = 0.8
 _DOUBTED = ("contradicted", "unsure", "unverifiable")
+# Confidence with which a side must be identified as the other's language.
 _LEAST_SCORE = pa.scalar(0.5, pa.float32())
 
 _TAG = r"<[/!?]?[A-Za-z][^<>]*>|<!--"

@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from glotmill.language_registry import UnknownCode, language, resolve
+from glotmill.language_registry import Resolution, UnknownCode, language, resolve
+from glotmill.language_registry.scripts import family
 from glotmill.schemas import recipe as recipes
 from glotmill.schemas.formats import unpacked_name
 from glotmill.schemas.lock import UnitSlice
@@ -283,8 +284,10 @@ def _agrees(wanted: str, code: str) -> bool:
     except UnknownCode:
         return False
     # A region may say the script, as in zh-TW.
-    is_bare = any(note.startswith("script ") for note in asked.assumed) and not asked.region
-    if asked.script != found.script and not is_bare:
+    is_bare = _names_no_script(asked) and not asked.region
+    # The form of zh is nobody's: it may be each.
+    is_open = _names_no_script(found) and found.script == family(asked.script)
+    if asked.script != found.script and not is_bare and not is_open:
         return False
     one, other = language(asked.language), language(found.language)
     return (
@@ -292,6 +295,10 @@ def _agrees(wanted: str, code: str) -> bool:
         or one.iso639_3 == other.macrolanguage
         or one.macrolanguage == other.iso639_3
     )
+
+
+def _names_no_script(found: Resolution) -> bool:
+    return any(note.startswith("script ") for note in found.assumed)
 
 
 def _is_one_of(code: str, wanted: list[str]) -> bool:

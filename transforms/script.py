@@ -1,4 +1,4 @@
-"""Script recognition: the main script of a document and its share, over letters only."""
+"""Script recognition: the main script of a document and its share, from its letters."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from glotmill.language_registry.unicode_tables import SCRIPT_CODES
+from glotmill.transforms.addresses import ADDRESS, without_addresses
 from glotmill.transforms.scan import Ints, LetterCounts, Scan, count_letters, count_marks, pieces
 
 Shares = npt.NDArray[np.float64]
@@ -29,26 +30,21 @@ _DENSE_WEIGHT = 2
 # Least share of kana, or of Hangul, that makes a text with Han characters Japanese, or Korean.
 # Ours: running Japanese has a quarter of kana and more, Chinese that quotes a name has hardly any.
 _COMPOSITE_SHARE = 0.05
-# Addresses, whose letters are Latin in texts of all scripts. They are ASCII: what follows without a
-# blank in a language that has none is text.
-_ADDRESS = (
-    r"(?i)(?:https?://|www\.)[!#-&(-;=?-\[\]_a-z~]+"
-    r"|[a-z0-9._%+-]+@[a-z0-9-]+(?:\.[a-z0-9-]+)*\.[a-z]{2,}"
-)
 # How many times more characters of one form than of the other settle simplified or traditional.
 _HAN_MAJORITY = 4
 
 
 def recognise_scripts(text: pa.Array | Scan) -> tuple[list[str], Shares, Ints]:
-    """Script, its share among the letters, and number of letters, of each text.
+    """Script, its share as weighed here, and number of letters, of each text.
 
     Han, Hiragana and Katakana together are `Jpan`, Hangul with Han is `Hang` as Korean is labelled
     by identifiers, Han alone is `Hans` or `Hant` where its characters decide it, else `Hani`.
     Without letters the script is `Zyyy` and the share 0. In a text of several scripts without one
     that has 90% of the letters, marks count as well (a Burmese syllable is a letter and up to four
-    marks), and a letter that writes a syllable counts twice, so that a few names in Latin letters
-    do not make a text Latin. Where there are Latin letters and others, none of which is that clear,
-    letters of URLs and e-mail addresses do not count, but in the number of letters.
+    marks), and a letter that writes a syllable counts twice, in the share too, so that a few names
+    in Latin letters do not make a text Latin. Where there are Latin letters and others, none of
+    which is that clear, letters of URLs and e-mail addresses do not count, but in the number of
+    letters.
 
     Args:
         text: an Arrow string array of n texts, or the scan of one.
@@ -73,9 +69,9 @@ def _recognise(text: pa.Array, counts: LetterCounts) -> tuple[list[str], Shares,
     clear = (of_others.max(axis=1) >= _CLEAR_SHARE * total) | (of_others.sum(axis=1) == 0)
     suspects = np.flatnonzero(~clear)
     codes, shares = _scripts(text, counts)
-    places = suspects[np.asarray(pc.match_substring_regex(text.take(pa.array(suspects)), _ADDRESS))]
+    places = suspects[np.asarray(pc.match_substring_regex(text.take(pa.array(suspects)), ADDRESS))]
     if places.size:
-        without = pc.replace_substring_regex(text.take(pa.array(places)), _ADDRESS, " ")
+        without = without_addresses(text.take(pa.array(places)))
         found, shares[places] = _scripts(without, count_letters(without))
         for place, code in zip(places.tolist(), found, strict=True):
             codes[place] = code

@@ -8,13 +8,16 @@ be no folder at all. A path that begins a pattern goes through `escape`.
 """
 
 import difflib
+import errno
 import glob
 import hashlib
+import math
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import PurePath
 from types import TracebackType
@@ -109,7 +112,8 @@ def match(pattern: str, *, through_links: bool = False) -> list[InputFile]:
     """Return the files that match a pattern, sorted by path, without `atomic_writer`'s temporaries.
 
     The path of an existing file is that file, even if it holds glob characters. Local folders that
-    are links are looked into where that is wanted: of inputs, but not of what is to be deleted.
+    are links are looked into where that is wanted: of inputs, but not of what is to be deleted. Of
+    several paths to one file only one is given then.
 
     Raises:
         NothingMatched: If there is no such file; the message names what is near.
@@ -142,30 +146,81 @@ def delete_temporaries(folder: str) -> None:
 
 
 def _match_local(pattern: str, through_links: bool) -> list[InputFile]:
+    pattern = re.sub("/+", "/", pattern)
     for path in (pattern, cloud.unescaped(pattern)):
         if os.path.isfile(path):
             return [InputFile(path, os.path.getsize(path))]
     # As Beam does (2.77), but for what lies beside an escaped folder: that is not walked through.
-    prefix, rest = cloud.split_pattern(f"{pattern}*" if pattern.endswith("/") else pattern)
+    pattern = f"{pattern}*" if pattern.endswith("/") else pattern
+    prefix, rest = cloud.split_pattern(pattern)
     if rest is None:
         return []
-    return [file for file in _walk(prefix, through_links) if rest.match(file.path, len(prefix))]
-
-
-def _walk(prefix: str, through_links: bool) -> Iterator[InputFile]:
-    """Give the local files whose paths begin with a prefix."""
     folder = os.path.dirname(prefix)
-    for inside, folders, names in os.walk(folder or ".", followlinks=through_links):
-        if through_links:  # but not round in a circle
-            above = os.path.realpath(inside)
-            inner = {name: os.path.realpath(os.path.join(inside, name)) for name in folders}
-            folders[:] = [name for name in folders if not f"{above}/".startswith(f"{inner[name]}/")]
-        for name in names:
-            path = os.path.join(inside, name)
-            path = path if folder else path.removeprefix("./")
-            if path.startswith(prefix) and os.path.isfile(path):
-                with suppress(FileNotFoundError):  # files come and go while one looks
-                    yield InputFile(path, os.path.getsize(path))
+    depth = math.inf if "**" in pattern else pattern.count("/") - prefix.count("/")
+    if not through_links:
+        return list(_walk(folder, prefix, rest, depth, None))
+    real = PurePath(os.path.realpath(folder))
+    above = frozenset(map(str, (real, *real.parents)))
+    return _one_of_each(_walk(folder, prefix, rest, depth, above))
+
+
+def _walk(
+    folder: str, prefix: str, rest: re.Pattern[str], depth: float, above: frozenset[str] | None
+) -> Iterator[InputFile]:
+    """Give the files in and under a folder whose paths are a prefix and a rest that is wanted.
+
+    Args:
+        folder: where to look.
+        prefix: what the paths begin with.
+        rest: what they go on with.
+        depth: how many folders further down to look.
+        above: real paths of the folders that led here, which a link may lead back to; None where
+            links are not looked through.
+
+    Raises:
+        OSError: If a folder may not be read.
+    """
+    entries: list[os.DirEntry[str]] = []
+    with _passing_over_what_is_gone():
+        entries += os.scandir(folder or ".")
+    for entry in entries:
+        path = entry.path if folder else entry.name
+        if not path.startswith(prefix):
+            continue
+        with _passing_over_what_is_gone():
+            if depth and entry.is_dir(follow_symlinks=above is not None):
+                below = above and above | {os.path.realpath(path)}
+                if above is None or below != above:
+                    yield from _walk(path, prefix, rest, depth - 1, below)
+            elif rest.match(path, len(prefix)) and entry.is_file():
+                yield InputFile(path, entry.stat().st_size)
+
+
+@contextmanager
+def _passing_over_what_is_gone() -> Iterator[None]:
+    """Files and folders come and go while one looks, and links lead nowhere."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ESTALE):
+            raise
+
+
+def _one_of_each(files: Iterable[InputFile]) -> list[InputFile]:
+    """Of the paths by which links of folders lead to one file the one without, else the first.
+
+    Files that are links themselves stay: many may lead to one of equal content, as in caches.
+    """
+    found: dict[str, InputFile] = {}
+    folders: dict[str, str] = {}
+    for file in sorted(files, key=lambda file: file.path):
+        folder, name = os.path.split(file.path)
+        if folder not in folders:
+            folders[folder] = os.path.realpath(folder)
+        real = os.path.join(folders[folder], name)
+        if real not in found or real == os.path.abspath(file.path):
+            found[real] = file
+    return list(found.values())
 
 
 def _match_with_beam(pattern: str) -> list[InputFile]:

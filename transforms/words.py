@@ -12,6 +12,7 @@ import functools
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from glotmill.language_registry.scripts import is_spaced
 from glotmill.language_registry.unicode_tables import (
@@ -24,6 +25,7 @@ from glotmill.language_registry.unicode_tables import (
     folded_case,
     script_index,
 )
+from glotmill.schemas.tables import WORD_HASHES
 from glotmill.transforms.scan import JOINER, MAYBE_TERMINAL, MID_LETTER, NEWLINE, Scan
 
 Bools = npt.NDArray[np.bool_]
@@ -254,6 +256,18 @@ def word_hashes(scan: Scan, inside: Bools, starts: Ints) -> Hashes:
     terms *= _weights()[place & (_PLACES - 1)]
     sums = np.add.reduceat(terms, firsts)
     return sums ^ (sums >> np.uint64(32))
+
+
+def hash_words(scan: Scan, inside: Bools) -> tuple[Hashes, Ints]:
+    """A hash of each word, uint64[w], and how many words each document has, int64[n]."""
+    begins = word_starts(scan, inside)
+    return word_hashes(scan, inside, np.flatnonzero(begins)), scan.sum_by_document(begins)
+
+
+def words_by_document(words: Hashes, num_words: Ints) -> pa.ListArray:
+    """What `hash_words` gives as a column, WORD_HASHES."""
+    bounds = np.concatenate(([0], np.cumsum(num_words))).astype(np.int32)
+    return pa.ListArray.from_arrays(pa.array(bounds), pa.array(words), type=WORD_HASHES.type)
 
 
 def ngram_hashes(words: Hashes, n: int) -> Hashes:

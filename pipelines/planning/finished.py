@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
+import yaml
 from rich.console import Console
 
 from glotmill.dashboard.statistics import read_lock
@@ -12,10 +13,17 @@ from glotmill.pipelines.errors import UserError
 from glotmill.pipelines.progress import Reporter
 from glotmill.pipelines.run import STAGES
 from glotmill.pipelines.stages.base import Job
-from glotmill.pipelines.units import INGEST_VERSION, find_inputs, row_name
+from glotmill.pipelines.units import (
+    INGEST_VERSION,
+    find_inputs,
+    row_name,
+    sources_read_otherwise,
+    together,
+)
 from glotmill.schemas.loading import LoadedRecipe
 from glotmill.schemas.lock import Lock
 from glotmill.schemas.recipe import Recipe
+from glotmill.transforms import storage
 from glotmill.transforms.compose import FOLDER
 from glotmill.transforms.unit_index import read_manifest
 
@@ -31,8 +39,9 @@ def has_counts(root: str) -> bool:
 def what_differs(loaded: LoadedRecipe, root: str) -> str | None:
     """What keeps the counts of a run from being those of a recipe; None where nothing does.
 
-    Inputs are compared by name and size, since checksums would read all of them; where they are
-    gone they are not compared.
+    Inputs are compared by name and size, since checksums would read all of them; by content what
+    they are read with: evaluation sets, documents of alignments, models. Where inputs are gone
+    nothing of this is compared.
 
     Args:
         loaded: the recipe.
@@ -40,18 +49,16 @@ def what_differs(loaded: LoadedRecipe, root: str) -> str | None:
     """
     try:
         lock = read_lock(root)
-    except ValueError:
-        return "cannot be read: another version of glotmill made it"
+    except (ValueError, yaml.YAMLError):
+        return "cannot be read: it is damaged, or another version of glotmill made it"
     there, wanted = _parts(lock.recipe), _parts(loaded.recipe)
     if loaded.recipe.output.tokens is None:  # tokens that are not wanted do no harm
         there["output.tokens"] = None
     if names := [name for name in wanted if wanted[name] != there[name]]:
         return f"has another recipe ({', '.join(names)})"
-    if _has_other_inputs(loaded, lock):
-        return "has other inputs"
     if lock.ingest_version != INGEST_VERSION or not _is_done(lock, root):
         return "is not finished, or another version of glotmill made it"
-    return None
+    return _what_differs_of_inputs(loaded, lock)
 
 
 def _parts(recipe: Recipe) -> dict[str, Any]:
@@ -75,18 +82,34 @@ def _parts(recipe: Recipe) -> dict[str, Any]:
     }
 
 
-def _has_other_inputs(loaded: LoadedRecipe, lock: Lock) -> bool:
+def _what_differs_of_inputs(loaded: LoadedRecipe, lock: Lock) -> str | None:
     try:
         found = find_inputs(loaded)
     except UserError:
-        return False
+        return None
     folder = os.path.dirname(loaded.path)
-    there = {
-        (source.name, row_name(file.path, folder), file.size)
-        for source, files in found
-        for file in files
-    }
-    return there != {(each.source, each.name, each.size) for each in lock.inputs}
+    try:
+        there = {
+            (source.name, row_name(file.path, folder), file.size)
+            for source, files in found
+            for group in together(source, files)
+            for file in group
+        }
+    except UserError:  # a file without those that belong to it
+        return "has other inputs"
+    if there != {(each.source, each.name, each.size) for each in lock.inputs}:
+        return "has other inputs"
+    others = sources_read_otherwise(loaded.recipe, lock, _checksum)
+    if others:
+        return (
+            "has other evaluation sets, documents of alignments, models or custom stages "
+            f"(source '{others[0]}')"
+        )
+    return None
+
+
+def _checksum(file: storage.InputFile) -> str:
+    return file.checksum or storage.checksum(file.path)
 
 
 def _is_done(lock: Lock, root: str) -> bool:

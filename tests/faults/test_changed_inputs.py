@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from glotmill.pipelines.changed_inputs import check_unchanged
 from glotmill.pipelines.engine import Build, run_locally
 from glotmill.pipelines.errors import RunError
 from glotmill.pipelines.run import execute, prepare
 from glotmill.pipelines.stages.base import Job
 from glotmill.schemas.loading import load_recipe
+from glotmill.transforms import storage
 
 RECIPE = """\
 glotmill: 1
@@ -101,3 +103,26 @@ def test_a_tokenizer_that_changes_is_noticed(
     assert not (corpus / "out" / "_SUCCESS").exists()
     save_tokenizer(path)
     assert run(corpus, "out") == undisturbed
+
+
+@pytest.mark.parametrize("is_removed", [False, True])
+def test_an_evaluation_set_that_changes_is_noticed(corpus: Path, is_removed: bool) -> None:
+    recipe = RECIPE + "decontaminate: {sets: [{name: rights, path: rights.txt}]}\n"
+    (corpus / "recipe.yaml").write_text(recipe)
+    evaluated = corpus / "rights.txt"
+    evaluated.write_text("Everyone has the right to freedom of thought, conscience and religion.\n")
+    root = corpus / "out"
+    lock = prepare(load_recipe(corpus / "recipe.yaml"), str(root), lambda line: None)
+    record = root / "ingest" / "units" / f"{lock.units[0].key}.json"
+    record.parent.mkdir(parents=True)
+    record.touch()
+
+    def check() -> None:
+        check_unchanged(lock, str(root), lambda file: storage.checksum(file.path))
+
+    check()
+    assert record.exists()
+    evaluated.unlink() if is_removed else evaluated.write_text("Everyone is equal before the law.")
+    with pytest.raises(RunError, match=r"evaluation sets, .* changed during the run, .* 'udhr'"):
+        check()
+    assert not record.exists()

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from glotmill.pipelines.bitext_inputs import documents_key
 from glotmill.pipelines.changed_inputs import check_unchanged
 from glotmill.pipelines.errors import RunError, UserError
 from glotmill.pipelines.units import check_inputs, find_inputs, lock_recipe
@@ -250,9 +251,23 @@ def test_documents_of_an_alignment_that_change_at_the_same_size(load, tmp_path):
     english = tmp_path / "docs" / "en" / "a.xml"
     english.write_text(english.read_text().replace("The cat sat", "The dog ate"))
     assert lock().units[0].key != before.units[0].key
-    with pytest.raises(RunError, match=r"'pairs.documents' of source 's' names changed during the"):
+    with pytest.raises(
+        RunError, match=r"documents of alignments or the model changed .* source 's'"
+    ):
         check_unchanged(before, root, checksum)
     assert not record.exists()
+
+
+def test_documents_of_an_alignment_in_a_folder_with_a_slash_behind_its_name(load, tmp_path):
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "a.xml").write_text("<text/>")
+    source = {"path": "a.xml", "format": "xces"}
+    found = [
+        documents_key(loaded.recipe.sources[0], lambda file: f"{file.size}")
+        for slash in ("", "/")
+        if (loaded := load({**source, "pairs": {"documents": [f"{tmp_path}/docs{slash}"]}}))
+    ]
+    assert found == [[["/a.xml", "7"]]] * 2
 
 
 def test_align_says_which_files_belong_together(load, tmp_path):

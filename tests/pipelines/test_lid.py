@@ -154,16 +154,18 @@ def test_training_is_reproducible_whatever_memory_held_before(tmp_path, labelled
 
 def test_what_is_learnt_from():
     text = "Everyone has the right to life. __label__fra </s>\nLiberty and security of person."
+    others = ["nineteen letters here", "Всеки има право на живот и свобода."]
     batch = pa.record_batch(
         {
-            "text": [text, text, text, text, "short", "Всеки има право на живот и свобода."],
-            "code": ["eng", "klingonish", "und", None, "eng", "sr"],
+            "text": [text] * 4 + others + ["人人生而自由平等", "人人生而"],
+            "code": ["eng", "klingonish", "und", None, "eng", "sr", "zh-Hans", "zh-Hans"],
         }
     )
     line = "Everyone has the right to life. Liberty and security of person."
     assert list(examples_of([batch])) == [
         Example("eng_Latn", line),
         Example("srp_Cyrl", "Всеки има право на живот и свобода."),
+        Example("zho_Hans", "人人生而自由平等"),
     ]
 
 

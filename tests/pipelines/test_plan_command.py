@@ -10,15 +10,20 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+import yaml
 from rich.console import Console
 
 from glotmill.pipelines.errors import UserError
+from glotmill.pipelines.planning import finished
 from glotmill.pipelines.planning.command import PlanOptions, parse_size, plan_command
 from glotmill.pipelines.planning.counts import read_counts
 from glotmill.pipelines.planning.finished import what_differs
+from glotmill.pipelines.units import find_inputs, lock_recipe
 from glotmill.schemas.loading import load_recipe
+from glotmill.schemas.lock import dump_lock
 from glotmill.schemas.mixture import Mix
 from glotmill.schemas.tables import AVAILABLE, RATES
+from glotmill.transforms import storage
 
 RECIPE = "glotmill: 1\nname: a\nsources:\n  - {name: a, path: x}\nmix:\n  tiers: uniform\n"
 
@@ -317,6 +322,55 @@ def test_inputs_that_grew_are_noticed(moved):
     with (folder / "plain.jsonl").open("a") as file:
         file.write('{"text": "more"}\n')
     assert differs() == "has other inputs"
+
+
+def test_a_lock_that_cannot_be_read_is_told_of(moved):
+    folder, differs = moved
+    (folder / "out" / "recipe.lock.yaml").write_text("glotmill: [1\n")
+    assert differs() == "cannot be read: it is damaged, or another version of glotmill made it"
+
+
+def differs_of_inputs(monkeypatch, folder, **options):
+    """What differs from a recipe, as if the run that it was locked for were finished."""
+    monkeypatch.setattr(finished, "_is_done", lambda lock, root: True)
+    recipe = folder / "recipe.yaml"
+    recipe.write_text(yaml.safe_dump({"glotmill": 1, "name": "a", **options}))
+    loaded = load_recipe(recipe)
+    lock = lock_recipe(loaded, find_inputs(loaded), lambda file: storage.checksum(file.path))
+    storage.write_atomically(f"{folder}/out/recipe.lock.yaml", dump_lock(lock))
+    return lambda: what_differs(loaded, f"{folder}/out")
+
+
+def test_files_that_only_link_sentences_are_no_other_inputs(tmp_path, monkeypatch):
+    for name in ("a.de", "a.en", "a.ids"):
+        (tmp_path / name).write_text("one\ntwo\n")
+    source = {"name": "s", "category": "bitext", "path": "a.*", "format": "moses"}
+    differs = differs_of_inputs(monkeypatch, tmp_path, sources=[source])
+    assert differs() is None
+    (tmp_path / "a.en").unlink()
+    assert differs() == "has other inputs"
+
+
+def test_what_inputs_are_read_with_is_compared(tmp_path, monkeypatch):
+    (tmp_path / "a.txt").write_text("The cat sat on the mat.\n")
+    evaluated = tmp_path / "set.txt"
+    evaluated.write_text("Everyone has the right to freedom of thought.\n")
+    differs = differs_of_inputs(
+        monkeypatch,
+        tmp_path,
+        sources=[{"name": "s", "path": "a.txt"}],
+        decontaminate={"sets": [{"name": "rights", "path": "set.txt"}]},
+    )
+    assert differs() is None
+    evaluated.write_text("Everyone has the right to freedom of speech..\n")
+    told = (
+        "has other evaluation sets, documents of alignments, models or custom stages (source 's')"
+    )
+    assert differs() == told
+    evaluated.unlink()
+    assert differs() == told
+    (tmp_path / "a.txt").unlink()
+    assert differs() is None
 
 
 def test_a_run_that_goes_on_with_another_recipe_is_noticed(moved):

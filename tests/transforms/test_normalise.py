@@ -244,6 +244,15 @@ def test_markup(text, expected):
     assert strip_markup(text) == expected
 
 
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize(
+    ("repair", "text"),
+    [(fix_encoding, "R&D ja " + "é" * 40_000), (strip_markup, "<!-- a --> " + "<!--" * 40_000)],
+)
+def test_runs_take_no_quadratic_time(repair, text):
+    assert repair(text) == text.replace("<!-- a -->", " ")
+
+
 def test_markup_is_removed_where_asked_for_and_its_space_with_it():
     text = "<ul>\n <li>ein</li>\n <li>zwei &amp; drei</li>\n</ul>"
     expected = ("ein\nzwei & drei", Change.MARKUP | Change.WHITESPACE)

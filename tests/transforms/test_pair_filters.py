@@ -163,6 +163,7 @@ def test_addresses_of_a_text():
         "a@b.org",
     ]
     assert addresses("a" * 200_000 + "@", EMAIL) == []
+    assert addresses("Awww.so sweet", URL) == []
 
 
 @pytest.mark.parametrize(

@@ -99,6 +99,8 @@ def test_only_wanted_languages():
         (["en", "hr"], ["en", "hr", "bs", "sr-Latn"], [(0, "en", "hr")]),
         (["en", "zh-Hant"], ["en", "zh-CN", "zh-TW"], [(0, "en", "zh-TW")]),
         (["en", "zh-TW"], ["en", "zh-CN", "zh-Hant"], [(0, "en", "zh-Hant")]),
+        (["en", "zh-CN"], ["en", "zh", "zh-TW"], [(0, "en", "zh")]),
+        (["en", "zh-Hant"], ["en", "zh", "zh-Hans"], [(0, "en", "zh")]),
         (["en", "srp_Latn"], ["en", "sr", "sr-Latn"], [(0, "en", "sr-Latn")]),
         (["en", "swh"], ["en", "sw", "swc"], [(0, "en", "sw")]),
         (["en", "id"], ["en", "zsm", "id"], [(0, "en", "id")]),

@@ -1,5 +1,6 @@
 """Storage helpers on the local file system, and on a stand-in for a remote one."""
 
+import errno
 import hashlib
 import os
 import pickle
@@ -85,13 +86,94 @@ def test_two_stars_stand_for_no_folder_too(folder):
     assert storage.match(f"{folder}/sub/**/c.jsonl") == storage.match(f"{folder}/sub/c.jsonl")
 
 
+def test_two_stars_at_the_beginning_stand_for_no_folder_too(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    found = [file.path for file in storage.match("**/*.jsonl")]
+    assert found == ["a.jsonl", "b.jsonl", "sub/c.jsonl"]
+
+
 def test_linked_folders_are_looked_into_where_that_is_wanted(folder):
     (folder / "linked").symlink_to(folder / "sub")
     (folder / "sub" / "round").symlink_to(folder)
     assert names(storage.match(f"{folder}/*/*.jsonl"), folder) == ["sub/c.jsonl"]
     found = storage.match(f"{folder}/*/*.jsonl", through_links=True)
-    assert names(found, folder) == ["linked/c.jsonl", "sub/c.jsonl"]
-    assert len(storage.match(f"{folder}/**", through_links=True)) == 6
+    assert names(found, folder) == ["sub/c.jsonl"]
+    assert len(storage.match(f"{folder}/**", through_links=True)) == 5
+
+
+@pytest.mark.parametrize("target", ["/", "..", "../.."])
+def test_a_link_to_a_folder_above_is_not_looked_through(folder, monkeypatch, target):
+    (folder / "sub" / "up").symlink_to(target)
+    looked_into, scandir = [], os.scandir
+    monkeypatch.setattr(os, "scandir", lambda path: looked_into.append(path) or scandir(path))
+    assert len(storage.match(f"{folder}/**", through_links=True)) == 5
+    assert looked_into == [str(folder), f"{folder}/sub"]
+
+
+def test_folders_linked_to_each_other_are_looked_into_once_on_the_way_down(tmp_path, monkeypatch):
+    for name in "abc":
+        storage.write_atomically(f"{tmp_path}/{name}/{name}.txt", b"")
+        for other in {*"abc"} - {name}:
+            (tmp_path / name / other).symlink_to(tmp_path / other)
+    looked_into, scandir = [], os.scandir
+    monkeypatch.setattr(os, "scandir", lambda path: looked_into.append(path) or scandir(path))
+    found = storage.match(f"{tmp_path}/**", through_links=True)
+    assert names(found, tmp_path) == ["a/a.txt", "b/b.txt", "c/c.txt"]
+    assert len(looked_into) == 1 + 3 + 3 * 2 + 3 * 2
+
+
+def test_a_file_that_links_of_folders_lead_to_is_found_once(tmp_path):
+    storage.write_atomically(f"{tmp_path}/v2/a.txt", b"")
+    for link in ("current", "latest"):
+        (tmp_path / link).symlink_to("v2")
+    (tmp_path / "v2" / "A.txt").symlink_to("a.txt")
+    found = storage.match(f"{tmp_path}/*/*.txt", through_links=True)
+    assert names(found, tmp_path) == ["v2/A.txt", "v2/a.txt"]
+    found = storage.match(f"{tmp_path}/[cl]*/*.txt", through_links=True)
+    assert names(found, tmp_path) == ["current/A.txt", "current/a.txt"]
+
+
+@pytest.mark.parametrize("through_links", [False, True])
+@pytest.mark.parametrize(
+    ("pattern", "depth"), [("*.jsonl", 0), ("s*/*.jsonl", 1), ("sub/*", 0), ("**.jsonl", 2)]
+)
+def test_folders_below_the_pattern_are_not_looked_into(
+    folder, monkeypatch, pattern, depth, through_links
+):
+    storage.write_atomically(f"{folder}/sub/deep/d.jsonl", b"")
+    looked_into, scandir = [], os.scandir
+    monkeypatch.setattr(os, "scandir", lambda path: looked_into.append(path) or scandir(path))
+    assert storage.match(f"{folder}/{pattern}", through_links=through_links)
+    assert len(looked_into) == depth + 1
+
+
+def test_a_folder_that_may_not_be_read_is_not_passed_over(folder, monkeypatch):
+    scandir = os.scandir
+
+    def refuse(path):
+        if path.endswith("/sub"):
+            raise error
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    error = PermissionError(errno.EACCES, "Permission denied")
+    assert len(storage.match(f"{folder}/*.jsonl")) == 2
+    with pytest.raises(PermissionError):
+        storage.match(f"{folder}/**.jsonl")
+    error = FileNotFoundError(errno.ENOENT, "it vanished meanwhile")
+    assert len(storage.match(f"{folder}/**.jsonl")) == 2
+
+
+def test_links_that_lead_nowhere_are_passed_over(folder):
+    (folder / "round").symlink_to("round")
+    (folder / "gone.jsonl").symlink_to("nothing")
+    for through_links in (False, True):
+        assert len(storage.match(f"{folder}/**", through_links=through_links)) == 5
+
+
+def test_doubled_slashes_are_one(folder):
+    assert storage.match(f"{folder}//*.jsonl") == storage.match(f"{folder}/*.jsonl")
+    assert storage.match(f"/{folder}//a.jsonl") == storage.match(f"{folder}/a.jsonl")
 
 
 def test_nothing_matched_names_what_is_near(folder):
