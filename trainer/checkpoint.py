@@ -17,6 +17,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
+from weakref import WeakValueDictionary
 
 import torch.distributed.checkpoint as dcp
 import xxhash
@@ -39,8 +40,6 @@ _ABOUT = {
     *("_name_or_path", "architectures", "dtype", "torch_dtype", "transformers_version", "head_dim"),
     *("bos_token_id", "eos_token_id", "pad_token_id", "use_cache", "id2label", "label2id"),
 }
-# Locks of this process, which may begin the same run again.
-_held: dict[Path, IO[bytes]] = {}
 
 
 class CheckpointError(Exception):
@@ -123,16 +122,30 @@ def _told() -> Iterator[None]:
         raise CheckpointError(f"the checkpoint could not be written: {found}") from None
 
 
-def _hold(folder: Path) -> None:
-    """Keep other runs out of a folder for as long as this process lives.
+class _Lock:
+    """A file that is locked until nobody uses this any more, or the process ends."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+
+    def __del__(self) -> None:
+        self._file.close()
+
+
+# Those of this process, in which the same run may be made again.
+_held: WeakValueDictionary[Path, _Lock] = WeakValueDictionary()
+
+
+def _hold(folder: Path) -> _Lock:
+    """Keep other runs out of a folder.
 
     Raises:
         CheckpointError: another run has it.
     """
     path = (folder / ".lock").resolve()
-    if path in _held:
-        return
-    file = path.open("ab")
+    if (held := _held.get(path)) is not None:
+        return held
+    lock = _Lock(file := path.open("ab"))
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except (BlockingIOError, PermissionError):
@@ -140,7 +153,8 @@ def _hold(folder: Path) -> None:
         raise CheckpointError(message) from None
     except OSError as error:  # a file system without locks
         warnings.warn(f"nothing keeps a second run out of {folder}: {error}", stacklevel=2)
-    _held[path] = file
+    _held[path] = lock
+    return lock
 
 
 class Checkpoints:
@@ -158,7 +172,7 @@ class Checkpoints:
 
     def _clear(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        _hold(self.folder.parent)
+        self._lock = _hold(self.folder.parent)
         for left in self.folder.glob(f"*{_ASIDE}"):  # by a process that was killed
             shutil.rmtree(left)
 

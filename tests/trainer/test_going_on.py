@@ -108,8 +108,13 @@ def test_one_run_at_a_time_in_a_folder(make_config: Make, world: World, tmp_path
         with pytest.raises(CheckpointError, match=f"another run is training into {tmp_path}"):
             Trainer(make_config(), world)
     assert (folder / "step-00000008.tmp").is_dir()
-    Trainer(make_config(), world)
+    trainer = Trainer(make_config(), world)
     assert not (folder / "step-00000008.tmp").is_dir()
+    with (folder.parent / ".lock").open("wb") as file:
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        del trainer
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def test_a_file_system_without_locks(
