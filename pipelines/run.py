@@ -169,7 +169,7 @@ class _Checksums:
         known = self._known.get(file.path)
         if stamp and known is not None and known[:2] == stamp:
             return str(known[2])
-        checksum = file.checksum or storage.checksum(file.path)
+        checksum = storage.checksum_of(file)
         self._known[file.path] = [*stamp, checksum]
         return checksum
 

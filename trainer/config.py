@@ -55,6 +55,11 @@ class ModelSource(Model):
             raise ValueError("a model has exactly one of path, transformers and shape")
         return self
 
+    @property
+    def start(self) -> str | None:
+        """Folder or name of the model that training begins with; None of a new one."""
+        return self.path or self.transformers
+
 
 class Batch(Model):
     """How much is learned from in one step."""

@@ -220,7 +220,7 @@ class Trainer:
         save_weights(learner.model, aside, self._model_json(), learner.dtype, **options)
         if self.world.is_first:
             tokenizer = Path(self.config.data).parent / self.corpus.training.tokenizer.path
-            source = self.config.model.path or self.config.model.transformers or aside
+            source = self.config.model.start or aside
             beside = [Path(source) / "generation_config.json", *tokenizer.parent.glob("tokenizer*")]
             for file in filter(Path.is_file, beside):
                 shutil.copy(file, aside / file.name)
@@ -230,7 +230,7 @@ class Trainer:
     def _model_json(self) -> dict[str, Any]:
         """The model's `config.json`; that of a new one says where text ends, as others do."""
         content, tokenizer = self.learner.config_json, self.corpus.training.tokenizer
-        if self.config.model.path or self.config.model.transformers:
+        if self.config.model.start:
             return content
         ends = {"bos_token_id": tokenizer.bos_id, "eos_token_id": tokenizer.eos_id}
         return {**content, **ends, "max_position_embeddings": self.config.sequence_length}

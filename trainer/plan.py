@@ -23,7 +23,7 @@ def check_out(config: TrainConfig) -> None:
     Raises:
         ConfigError: it would write over its corpus or its model.
     """
-    out, start = Path(config.out).resolve(), config.model.path or config.model.transformers
+    out, start = Path(config.out).resolve(), config.model.start
     if out == Path(config.data).resolve().parent:
         raise ConfigError(f"{out} is the folder of the corpus: 'out' must be one of its own")
     if start and Path(start).resolve() == out / "model":
@@ -59,7 +59,7 @@ def open_corpus(config: TrainConfig, world: World) -> Corpus:
 
 def _check_tokenizer(config: TrainConfig, made: Path) -> None:
     """Compare the vocabularies of the model and of the tokens, where both are tokenizer.json."""
-    folder = config.model.path or config.model.transformers
+    folder = config.model.start
     own = Path(folder or "", "tokenizer.json")
     files = (own, made)
     if folder and all(each.name == own.name and each.is_file() for each in files):

@@ -23,7 +23,7 @@ from glotmill.transforms.readers.errors import ColumnError
 from glotmill.transforms.scan import pieces, scan
 from glotmill.transforms.script import recognise_scripts
 from glotmill.transforms.sketch import shingle_lengths
-from glotmill.transforms.words import Ints, word_characters, word_hashes, word_starts
+from glotmill.transforms.words import Ints, hash_words, word_characters
 
 _END = 1 << 62
 
@@ -169,13 +169,11 @@ def _add(index: ContaminationIndex, number: int, segments: pa.Array, options: De
     num_added = 0
     for text in pieces(segments):
         scanned = scan(text)
-        inside = word_characters(scanned)
-        begins = word_starts(scanned, inside)
-        counts = scanned.sum_by_document(begins)
+        words, counts = hash_words(scanned, word_characters(scanned))
         scripts, _, _ = recognise_scripts(scanned)
         lengths = shingle_lengths(scripts, options)
         long = counts >= _scaled(options.min_words_alone, lengths, options)
-        words = word_hashes(scanned, inside, np.flatnonzero(begins))[np.repeat(long, counts)]
+        words = words[np.repeat(long, counts)]
         counts, lengths = counts[long], lengths[long]
         index.add(number, words, counts, lengths, _scaled(options.min_words, lengths, options))
         num_added += int(long.sum())

@@ -26,7 +26,7 @@ from glotmill.transforms.scan import pieces, scan
 from glotmill.transforms.split import FOLDER, read_splitter
 from glotmill.transforms.tables import read_table, write_table
 from glotmill.transforms.unit_index import IndexedUnit, UnitIndex, read_manifest
-from glotmill.transforms.words import word_characters, word_hashes, word_starts
+from glotmill.transforms.words import hash_words, word_characters, words_by_document
 
 PATH = f"{FOLDER}/held_out.parquet"
 #: Longer documents are not compared with the sides of pairs; in characters.
@@ -61,11 +61,7 @@ def folded_hashes(text: pa.Array) -> Hashes:
     found = [np.zeros(0, np.uint64)]
     for piece in pieces(text):
         scanned = scan(piece)
-        inside = word_characters(scanned)
-        begins = word_starts(scanned, inside)
-        words = word_hashes(scanned, inside, np.flatnonzero(begins))
-        bounds = np.concatenate(([0], np.cumsum(scanned.sum_by_document(begins)))).astype(np.int32)
-        column = pa.ListArray.from_arrays(bounds, pa.array(words), type=WORD_HASHES.type)
+        column = words_by_document(*hash_words(scanned, word_characters(scanned)))
         names = ["text", WORD_HASHES.name]
         found.append(segment_hashes(pa.RecordBatch.from_arrays([piece, column], names=names)))
     return np.concatenate(found)

@@ -28,9 +28,8 @@ from glotmill.transforms.words import (
     Hashes,
     Ints,
     has_katakana,
+    hash_words,
     word_characters,
-    word_hashes,
-    word_starts,
 )
 
 
@@ -92,8 +91,7 @@ def compared_words(scan: Scan, inside: Bools) -> tuple[Hashes, Ints]:
         scan: the scanned batch.
         inside: bool[m], word characters.
     """
-    begins = word_starts(scan, inside, cut_katakana=True)
-    return word_hashes(scan, inside, np.flatnonzero(begins)), scan.sum_by_document(begins)
+    return hash_words(scan, inside, cut_katakana=True)
 
 
 def sketch_texts(

@@ -296,6 +296,11 @@ def checksum(path: str) -> str:
     return f"xxh3:{digest.hexdigest()}"
 
 
+def checksum_of(file: InputFile) -> str:
+    """Return the checksum that came with a listing, else `checksum`."""
+    return file.checksum or checksum(file.path)
+
+
 def _stored_checksum(stored: cloud.StoredObject) -> str:
     return f"{scheme(stored.path)}:{stored.checksum}"
 

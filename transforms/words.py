@@ -258,9 +258,9 @@ def word_hashes(scan: Scan, inside: Bools, starts: Ints) -> Hashes:
     return sums ^ (sums >> np.uint64(32))
 
 
-def hash_words(scan: Scan, inside: Bools) -> tuple[Hashes, Ints]:
+def hash_words(scan: Scan, inside: Bools, *, cut_katakana: bool = False) -> tuple[Hashes, Ints]:
     """A hash of each word, uint64[w], and how many words each document has, int64[n]."""
-    begins = word_starts(scan, inside)
+    begins = word_starts(scan, inside, cut_katakana=cut_katakana)
     return word_hashes(scan, inside, np.flatnonzero(begins)), scan.sum_by_document(begins)
 
 

@@ -99,17 +99,13 @@ def _what_differs_of_inputs(loaded: LoadedRecipe, lock: Lock) -> str | None:
         return "has other inputs"
     if there != {(each.source, each.name, each.size) for each in lock.inputs}:
         return "has other inputs"
-    others = sources_read_otherwise(loaded.recipe, lock, _checksum)
+    others = sources_read_otherwise(loaded.recipe, lock, storage.checksum_of)
     if others:
         return (
             "has other evaluation sets, documents of alignments, models or custom stages "
             f"(source '{others[0]}')"
         )
     return None
-
-
-def _checksum(file: storage.InputFile) -> str:
-    return file.checksum or storage.checksum(file.path)
 
 
 def _is_done(lock: Lock, root: str) -> bool:

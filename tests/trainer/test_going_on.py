@@ -125,7 +125,8 @@ def test_a_file_system_without_locks(
 
     monkeypatch.setattr(fcntl, "flock", flock)
     with pytest.warns(UserWarning, match="nothing keeps a second run out of .*No locks available"):
-        Trainer(make_config(), world)
+        trainer = Trainer(make_config(), world)
+    assert positions_of(trainer, stop=1) == list(range(8))
 
 
 def test_settings_of_a_model_of_transformers() -> None:
