@@ -152,12 +152,11 @@ def main() -> None:
     for num_datasets in given.datasets:
         with tempfile.TemporaryDirectory() as name:
             training = write_corpus(Path(name), num_datasets, given.tokens, given.dtype)
-            begin = time.perf_counter()
-            corpus = Corpus(training, Path(name))
-            opened = time.perf_counter() - begin
             for length in given.length:
-                order = corpus.order(length, 10**9, seed=1)
-                loader = Loader(corpus, order, Cut(length), batch=256, micro=8)
+                begin = time.perf_counter()
+                corpus = Corpus(training, Path(name), Cut(length))
+                opened = time.perf_counter() - begin
+                loader = Loader(corpus, corpus.order(10**9, seed=1), batch=256, micro=8)
                 cpu, wall = (speed / 1e6 for speed in speeds(loader, given.seconds))
                 print(f"| {num_datasets} | {opened:.2f} | {length:,} | {cpu:.1f} | {wall:.1f} |")
                 if given.megatron:

@@ -7,7 +7,6 @@ A checkpoint is a folder `step-00000500`: what `torch.distributed.checkpoint` wr
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shutil
@@ -16,11 +15,11 @@ from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
-from weakref import WeakValueDictionary
+from typing import Any
 
 import torch.distributed.checkpoint as dcp
 import xxhash
+from filelock import FileLock, Timeout
 from torch import nn
 from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.checkpoint.metadata import Metadata
@@ -122,38 +121,21 @@ def _told() -> Iterator[None]:
         raise CheckpointError(f"the checkpoint could not be written: {found}") from None
 
 
-class _Lock:
-    """A file that is locked until nobody uses this any more, or the process ends."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
-
-    def __del__(self) -> None:
-        self._file.close()
-
-
-# Those of this process, in which the same run may be made again.
-_held: WeakValueDictionary[Path, _Lock] = WeakValueDictionary()
-
-
-def _hold(folder: Path) -> _Lock:
-    """Keep other runs out of a folder.
+def _hold(folder: Path) -> FileLock:
+    """Keep other runs out of a folder, until nobody uses the lock any more or the process ends.
 
     Raises:
         CheckpointError: another run has it.
     """
-    path = (folder / ".lock").resolve()
-    if (held := _held.get(path)) is not None:
-        return held
-    lock = _Lock(file := path.open("ab"))
+    # One for all of this process, in which the same run may be made again.
+    lock = FileLock(folder / ".lock", timeout=0, is_singleton=True, thread_local=False)
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (BlockingIOError, PermissionError):
+        lock.acquire()
+    except Timeout:
         message = f"another run is training into {folder}: choose another 'out'"
         raise CheckpointError(message) from None
-    except OSError as error:  # a file system without locks
+    except (OSError, NotImplementedError) as error:  # a file system without locks
         warnings.warn(f"nothing keeps a second run out of {folder}: {error}", stacklevel=2)
-    _held[path] = lock
     return lock
 
 
@@ -230,30 +212,23 @@ class Checkpoints:
             for path in self.all()[: -self._options.keep]:
                 shutil.rmtree(path)
 
-    def load(self, path: Path, model: nn.Module, optimizer: Optimizer) -> dict[str, Any]:
-        """Fill model and optimizer, whatever number of processes wrote them.
-
-        Returns:
-            The state of the run.
-
-        Raises:
-            CheckpointError: a file is not there, or not as it was written, or is of another model.
-        """
-        state = self._checked(path)
-        content = _content(model, optimizer)
-        reader, group = dcp.FileSystemReader(path), self._world.control
-        _check_shapes(path, reader.read_metadata(), content["model"])
-        dcp.load(content, storage_reader=reader, process_group=group)
+    def load(self, path: Path, model: nn.Module, optimizer: Optimizer) -> None:
+        """Fill a model like that of the checkpoint, whatever number of processes wrote it."""
+        content, group = _content(model, optimizer), self._world.control
+        dcp.load(content, storage_reader=dcp.FileSystemReader(path), process_group=group)
         loaded = {"model_state_dict": content["model"], "optim_state_dict": content["optimizer"]}
         groups = optimizer.param_groups
         options = [{key: group[key] for key in group if key != "params"} for group in groups]
         set_state_dict(model, optimizer, **loaded)
         for group, own in zip(optimizer.param_groups, options, strict=True):
             group.update(own)  # betas and decay are the configuration's, as the rate is
-        return state
 
-    def _checked(self, path: Path) -> dict[str, Any]:
-        """The state of the run, after each process has checked its part of the files."""
+    def state(self, path: Path) -> dict[str, Any]:
+        """The state of the run, after each process has checked its part of the files.
+
+        Raises:
+            CheckpointError: a file is not there, or not as it was written.
+        """
         try:
             content = read_state(path)
             names = sorted(content["files"])[self._world.rank :: self._world.num_ranks]
@@ -272,38 +247,25 @@ def _content(model: nn.Module, optimizer: Optimizer) -> dict[str, Any]:
     return {"model": weights, "optimizer": moments}
 
 
-def _check_shapes(path: Path, metadata: Metadata, weights: dict[str, Any]) -> None:
-    # What a checkpoint holds beyond what is asked for, torch passes over: the layers of a larger
-    # model would go unnoticed.
-    found = metadata.state_dict_metadata
-    saved = {name: list(found[name].size) for name in found if name.startswith("model.")}
-    wanted = {f"model.{name}": list(each.shape) for name, each in weights.items()}
-    if names := [name for name in {**saved, **wanted} if saved.get(name) != wanted.get(name)]:
-        none = "not there"
-        shapes = f"{names[0]} is {saved.get(names[0], none)}, here {wanted.get(names[0], none)}"
-        raise CheckpointError(
-            f"{path} is of another model ({shapes}; {len(names)} differ in all):"
-            " restore 'model' of the configuration, or train into another folder"
-        )
-
-
-def check_model(path: Path, was: dict[str, Any], model: dict[str, Any]) -> None:
-    """Compare the settings of two models, as far as both say them.
+def check_same(path: Path, what: str, was: dict[str, Any], now: dict[str, Any]) -> None:
+    """Compare what a checkpoint was made of with what is to go on from it, as far as both say it.
 
     Args:
-        path: of the checkpoint of the first one.
+        path: of the checkpoint.
+        what: is compared, for the message.
         was: its settings, as the checkpoint has them.
-        model: settings of the other one.
+        now: settings of the run.
 
     Raises:
         CheckpointError: some differ that tell what is computed.
     """
-    model = json.loads(json.dumps(model))  # numbers as keys become texts, as in the checkpoint
-    both = sorted(was.keys() & model.keys() - _ABOUT)
-    differs = [f"{key} was {was[key]}, is {model[key]}" for key in both if was[key] != model[key]]
-    if differs:
-        advice = "restore 'model' of the configuration, or train into another folder"
-        raise CheckpointError(f"{path} is of another model ({'; '.join(differs)}): {advice}")
+    now = json.loads(json.dumps(now))  # numbers as keys become texts, as in the checkpoint
+    both = sorted(was.keys() & now.keys() - _ABOUT)
+    if differs := [f"{key} was {was[key]}, is {now[key]}" for key in both if was[key] != now[key]]:
+        raise CheckpointError(
+            f"{path} is of another {what} ({'; '.join(differs)}): restore the configuration (stages"
+            " are shares of steps * batch.sequences) and the corpus, or train into another folder"
+        )
 
 
 def read_state(path: Path) -> dict[str, Any]:

@@ -243,10 +243,31 @@ def make_batch(
 
 
 class Corpus:
-    """What training.yaml names, opened: datasets of both splits, and the groups of documents."""
+    """What training.yaml names, opened: datasets of both splits, and the groups of documents.
 
-    def __init__(self, training: Training, folder: Path, *, packed: bool = False) -> None:
-        self.training, self._packed = training, packed
+    Attributes:
+        training: the file.
+        cut: how sequences are cut.
+        stride: places from one sequence to the next; those that are packed are a place each.
+        train: the datasets to train on.
+        validation: those that are held out.
+        groups: of documents, by number.
+    """
+
+    def __init__(self, training: Training, folder: Path, cut: Cut, *, packed: bool = False) -> None:
+        """Opens the files.
+
+        Args:
+            training: that names them.
+            folder: that its paths are relative to.
+            cut: how sequences are cut.
+            packed: whether they are packed sequences, each of which is a sample.
+
+        Raises:
+            DataError, IndexedDatasetError: see `TokenDataset`.
+        """
+        self.training, self.cut = training, cut
+        self.stride = 1 if packed else cut.length
         numbers: dict[Group, int] = {}
         kind = PackedDataset if packed else TokenDataset
         opened = [(each, kind(each, folder, numbers)) for each in training.datasets]
@@ -260,25 +281,21 @@ class Corpus:
         parts = [data.content() for data in self.train]
         return xxhash.xxh3_64_hexdigest(b"".join(parts) + repr(self.groups).encode())
 
-    def stride(self, sequence_length: int) -> int:
-        """Places from one sequence to the next; those that are packed are a place each."""
-        return 1 if self._packed else sequence_length
-
-    def num_samples(self, sequence_length: int) -> int:
+    @property
+    def num_samples(self) -> int:
         """Sequences of the whole training split."""
-        return sum(data.num_places for data in self.train) // self.stride(sequence_length)
+        return sum(data.num_places for data in self.train) // self.stride
 
-    def order(self, sequence_length: int, num_samples: int, seed: int) -> SampleOrder:
+    def order(self, num_samples: int, seed: int) -> SampleOrder:
         """The order of the training samples.
 
         Args:
-            sequence_length: tokens of a sample.
             num_samples: of the whole run, which stages are shares of.
             seed: of the run.
         """
         names = [data.name for data in self.train]
-        sizes, stride = [data.num_places for data in self.train], self.stride(sequence_length)
-        return SampleOrder(names, sizes, self.stages(num_samples), stride, seed)
+        sizes = [data.num_places for data in self.train]
+        return SampleOrder(names, sizes, self.stages(num_samples), self.stride, seed)
 
     def stages(self, num_samples: int) -> list[tuple[int, Mapping[str, float]]]:
         """Where each stage begins, in samples, and its weights."""
@@ -289,18 +306,22 @@ class Corpus:
             done += stage.share_of_tokens
         return stages or [(0, self._weights)]
 
-    def documents_of(self, places: Iterable[tuple[int, int]], count: int) -> Iterator[Any]:
-        """The documents of training sequences, as the mix describes them.
-
-        Args:
-            places: of the sequences.
-            count: tokens of each.
-        """
+    def documents_of(self, places: Iterable[tuple[int, int]]) -> Iterator[Any]:
+        """The documents of training sequences, by their places, as the mix describes them."""
         for dataset, start in places:
             data = self.train[dataset]
-            numbers = np.unique(data.read(start, count)[1]).tolist()
+            numbers = np.unique(data.read(start, self.cut.length + 1)[1]).tolist()
             for row in data.describe(numbers):
                 yield {"dataset": data.name, **row}
+
+    def validation_places(self, max_sequences: int) -> list[tuple[int, int]]:
+        """Sequences of the validation split: all of each dataset, or so many, evenly spaced."""
+        places = []
+        for number, data in enumerate(self.validation):
+            whole = -(-data.num_places // self.stride)
+            count = min(whole, max_sequences)
+            places += [(number, index * whole // count * self.stride) for index in range(count)]
+        return places
 
 
 def places_of_rank(
@@ -337,7 +358,6 @@ class Loader:
     Attributes:
         corpus: to read from.
         order: of its samples.
-        cut: how sequences are cut.
         batch: samples of a step, over all ranks.
         micro: sequences of a micro-batch, at most.
         position: of the first sample.
@@ -348,7 +368,6 @@ class Loader:
 
     corpus: Corpus
     order: SampleOrder
-    cut: Cut
     batch: int
     micro: int
     position: int = 0
@@ -383,28 +402,10 @@ class Loader:
         """This rank's part of the batch at a position."""
         places = self.places(position, num_samples)
         mine = places_of_rank(places, self.rank, self.num_ranks, self.micro)
-        batches = [make_batch(self.corpus.train, each, self.cut) for each in mine]
+        batches = [make_batch(self.corpus.train, each, self.corpus.cut) for each in mine]
         return Step(position, num_samples, batches)
 
     def places(self, position: int, num_samples: int) -> list[tuple[int, int]]:
         """Where sequences from a position on are cut."""
         datasets, starts = self.order.samples(position, num_samples)
         return list(zip(datasets.tolist(), starts.tolist(), strict=True))
-
-
-def validation_places(
-    datasets: Sequence[TokenDataset], stride: int, max_sequences: int
-) -> list[tuple[int, int]]:
-    """Sequences of the validation split: all of each dataset, or evenly spaced ones.
-
-    Args:
-        datasets: of the split.
-        stride: places from one sequence to the next.
-        max_sequences: of each dataset.
-    """
-    places = []
-    for number, data in enumerate(datasets):
-        whole = -(-data.num_places // stride)
-        count = min(whole, max_sequences)
-        places += [(number, index * whole // count * stride) for index in range(count)]
-    return places

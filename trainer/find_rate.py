@@ -47,7 +47,7 @@ def find_rate(config: TrainConfig, world: World, console: Console) -> float | No
 def _try(rate: float, config: TrainConfig, corpus: Corpus, world: World) -> tuple[float, bool]:
     """The mean loss of the last quarter of a short run, or of its spike; whether it was stable."""
     learner = Learner(config, corpus.training.tokenizer.vocab_size, len(corpus.groups), world)
-    order = corpus.order(config.sequence_length, _NUM_SAMPLES, config.seed)
+    order = corpus.order(_NUM_SAMPLES, config.seed)
     options = config.spikes.model_copy(update={"window": _WINDOW})
     losses: list[float] = []
     with closing(iter(loader_of(config, corpus, order, world))) as steps:

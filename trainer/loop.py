@@ -16,14 +16,13 @@ import numpy as np
 import torch
 
 from glotmill.schemas.wording import counted
-from glotmill.trainer.checkpoint import CheckpointError, Checkpoints, check_model
+from glotmill.trainer.checkpoint import Checkpoints, check_same
 from glotmill.trainer.config import TrainConfig
-from glotmill.trainer.data import Step, make_batch, places_of_rank, validation_places
+from glotmill.trainer.data import Step, make_batch, places_of_rank
 from glotmill.trainer.learner import Learner, Sums
 from glotmill.trainer.metrics import Breakdown, MetricsLog, finite, forgetting
 from glotmill.trainer.plan import (
     check_out,
-    cut_of,
     loader_of,
     num_samples_of,
     num_steps_of,
@@ -102,7 +101,7 @@ class Trainer:
         self.learner = Learner(config, training.tokenizer.vocab_size, len(groups), world)
         num_samples = num_samples_of(config, self.corpus)
         self._stages = self.corpus.stages(num_samples)
-        self._order = self.corpus.order(config.sequence_length, num_samples, config.seed)
+        self._order = self.corpus.order(num_samples, config.seed)
         self._breakdown = Breakdown(groups, training)
         zeros = [0.0] * len(groups)
         order = {**self._order.identity, "content": self.corpus.content()}
@@ -209,8 +208,9 @@ class Trainer:
         if step % self.config.validation.every == 0 or last:
             self._validate()
         if step % self.config.checkpoints.every == 0 or last or self._stopping:
+            learner = self.learner
             with self._clock.paused():
-                self._checkpoints.save(*self._saved(), asdict(self.state))
+                self._checkpoints.save(learner.model, learner.optimizer, asdict(self.state))
 
     def _save_model(self) -> None:
         """The weights as `transformers` reads them, and the tokenizer."""
@@ -237,22 +237,13 @@ class Trainer:
 
     # ---- where it stood
 
-    def _saved(self) -> tuple[Any, Any]:
-        return self.learner.model, self.learner.optimizer
-
     def _resume(self) -> None:
         if not (found := self._checkpoints.all()):
             return
-        state = RunState(**self._checkpoints.load(found[-1], *self._saved()))
-        order = self.state.order
-        if differs := [key for key in order if state.order.get(key) != order[key]]:
-            was = "; ".join(f"{key} was {state.order.get(key)}, is {order[key]}" for key in differs)
-            raise CheckpointError(
-                f"{found[-1]} was trained on samples in another order ({was}), so which were seen"
-                " cannot be said: restore the configuration (stages are shares of steps *"
-                " batch.sequences) and corpus, or train into another folder"
-            )
-        check_model(found[-1], state.model, self.state.model)
+        state = RunState(**self._checkpoints.state(found[-1]))
+        check_same(found[-1], "order of samples", state.order, self.state.order)
+        check_same(found[-1], "model", state.model, self.state.model)
+        self._checkpoints.load(found[-1], self.learner.model, self.learner.optimizer)
         state.model = self.state.model
         self.state = state
 
@@ -300,7 +291,7 @@ class Trainer:
     def _write_spike(self, step: Step, loss: float, limit: float) -> None:
         if self.world.is_first:
             places = zip(*self._order.samples(step.position, step.num_samples), strict=True)
-            documents = self.corpus.documents_of(places, self.config.sequence_length + 1)
+            documents = self.corpus.documents_of(places)
             where = {"step": self.state.step, "position": step.position}
             line = {**where, "loss": loss, "limit": limit, "documents": list(documents)}
             with (self.out / "spikes.jsonl").open("a", encoding="utf-8") as file:
@@ -323,11 +314,11 @@ class Trainer:
             state.losses = state.counts = [0.0] * len(state.seen)
 
     def _validation_sums(self) -> Sums:
-        config, data = self.config, self.corpus.validation
-        stride = self.corpus.stride(config.sequence_length)
-        places = validation_places(data, stride, config.validation.max_sequences)
+        config, corpus = self.config, self.corpus
+        places = corpus.validation_places(config.validation.max_sequences)
         mine = places_of_rank(places, self.world.rank, self.world.num_ranks, config.batch.micro)
-        return self.learner.evaluate(make_batch(data, each, cut_of(config)) for each in mine)
+        batches = (make_batch(corpus.validation, each, corpus.cut) for each in mine)
+        return self.learner.evaluate(batches)
 
 
 def _text_of(value: Any) -> str:

@@ -54,7 +54,8 @@ def open_corpus(config: TrainConfig, world: World) -> Corpus:
         root, folder = folder, Path(config.out) / "tokens"
         world.first(lambda: convert(training, root, config.tokens, folder))
         training = converted(training, config.tokens, folder)
-    return Corpus(training, folder, packed=config.tokens == "packed")
+    cut = Cut(config.sequence_length, config.mask_documents, config.reset_positions)
+    return Corpus(training, folder, cut, packed=config.tokens == "packed")
 
 
 def _check_tokenizer(config: TrainConfig, made: Path) -> None:
@@ -74,11 +75,6 @@ def _check_tokenizer(config: TrainConfig, made: Path) -> None:
             )
 
 
-def cut_of(config: TrainConfig) -> Cut:
-    """How a configuration wants sequences cut."""
-    return Cut(config.sequence_length, config.mask_documents, config.reset_positions)
-
-
 def loader_of(
     config: TrainConfig,
     corpus: Corpus,
@@ -89,7 +85,7 @@ def loader_of(
 ) -> Loader:
     """What a process reads from a position on, without the samples that are left out."""
     sizes, ranks = (config.batch.sequences, config.batch.micro), (world.rank, world.num_ranks)
-    return Loader(corpus, order, cut_of(config), *sizes, position, *ranks, dict(skipped))
+    return Loader(corpus, order, *sizes, position, *ranks, dict(skipped))
 
 
 def num_steps_of(config: TrainConfig, corpus: Corpus, step: int, num_seen: int) -> int:
@@ -105,7 +101,7 @@ def num_steps_of(config: TrainConfig, corpus: Corpus, step: int, num_seen: int) 
         ConfigError: more steps are done than are asked for.
     """
     if config.steps is None:
-        left = corpus.num_samples(config.sequence_length) - num_seen
+        left = corpus.num_samples - num_seen
         return max(1, step + max(0, left) // config.batch.sequences)
     if config.steps < step:
         raise ConfigError(f"steps is {config.steps:,}, but the run stands at step {step:,}")
@@ -115,5 +111,5 @@ def num_steps_of(config: TrainConfig, corpus: Corpus, step: int, num_seen: int) 
 def num_samples_of(config: TrainConfig, corpus: Corpus) -> int:
     """Samples that stages are shares of; without steps they do not hang on the batch."""
     if config.steps is None:
-        return corpus.num_samples(config.sequence_length)
+        return corpus.num_samples
     return config.steps * config.batch.sequences

@@ -14,13 +14,14 @@ torch = pytest.importorskip("torch", reason="torch is not installed: pip install
 
 from glotmill.schemas.indexed_dataset import IndexedDatasetError  # noqa: E402
 from glotmill.schemas.training import TrainingStage, load_training  # noqa: E402
-from glotmill.trainer.checkpoint import CheckpointError, check_model  # noqa: E402
+from glotmill.trainer.checkpoint import CheckpointError, check_same  # noqa: E402
 from glotmill.trainer.config import ConfigError, TrainConfig  # noqa: E402
 from glotmill.trainer.data import Corpus, Cut, DataError, Step, make_batch  # noqa: E402
 from glotmill.trainer.loop import Trainer  # noqa: E402
 from glotmill.trainer.world import World  # noqa: E402
 
 Make = Callable[..., TrainConfig]
+CUT = Cut(32)
 
 
 def positions_of(trainer: Trainer, stop: int | None = None) -> list[int]:
@@ -76,7 +77,7 @@ def test_another_shuffle_of_the_same_documents(
     shutil.copytree(training_yaml.parent, again)
     path = again / "tokens" / "train-code_text_document.bin"
     np.roll(np.fromfile(path, "<u2"), 40).tofile(path)
-    with pytest.raises(CheckpointError, match=r"samples in another order .content was"):
+    with pytest.raises(CheckpointError, match=r"another order of samples .content was"):
         Trainer(make_config(data=str(again / training_yaml.name)), world)
     shutil.copytree(training_yaml.parent, again, dirs_exist_ok=True)
     Trainer(make_config(data=str(again / training_yaml.name)), world)
@@ -131,9 +132,10 @@ def test_a_file_system_without_locks(
 
 def test_settings_of_a_model_of_transformers() -> None:
     was = {"id2label": {"0": "a"}, "n_head": 4, "rope": {"1": [1, 2]}, "eos_token_id": 2}
-    check_model(Path("c"), was, {"id2label": {0: "a"}, "n_head": 4, "rope": {1: (1, 2)}, "new": 1})
+    same = {"id2label": {0: "a"}, "n_head": 4, "rope": {1: (1, 2)}, "new": 1}
+    check_same(Path("c"), "model", was, same)
     with pytest.raises(CheckpointError, match=r"c is of another model .n_head was 4, is 8"):
-        check_model(Path("c"), was, {"n_head": 8, "eos_token_id": 3})
+        check_same(Path("c"), "model", was, {"n_head": 8, "eos_token_id": 3})
 
 
 def test_a_rewind_is_remembered_by_a_run_that_stops_at_once(
@@ -171,7 +173,7 @@ def test_the_largest_seed(make_config: Make, world: World) -> None:
 
 
 def test_a_dataset_shorter_than_a_sequence_is_read_once(training_yaml: Path) -> None:
-    corpus = Corpus(load_training(training_yaml), training_yaml.parent)
+    corpus = Corpus(load_training(training_yaml), training_yaml.parent, CUT)
     size = corpus.validation[1].num_tokens
     batch = make_batch(corpus.validation, [(1, 0)], Cut(2 * size, mask_documents=False))
     assert (batch.targets >= 0).sum() == size - 1
@@ -184,7 +186,7 @@ def test_a_damaged_table_of_documents(content: bytes, tmp_path: Path) -> None:
     training = load_training(path)
     (tmp_path / str(training.datasets[0].documents)).write_bytes(content)
     with pytest.raises(DataError, match=r"documents.parquet is damaged"):
-        Corpus(training, tmp_path)
+        Corpus(training, tmp_path, CUT)
 
 
 def test_a_damaged_index(tmp_path: Path) -> None:
@@ -194,4 +196,4 @@ def test_a_damaged_index(tmp_path: Path) -> None:
     content[34] += 1  # of the first sequence's length
     index.write_bytes(content)
     with pytest.raises(IndexedDatasetError, match="the pointer of sequence 1 is not the sum"):
-        Corpus(load_training(path), tmp_path)
+        Corpus(load_training(path), tmp_path, CUT)

@@ -19,7 +19,6 @@ from glotmill.trainer.data import (
     Loader,
     make_batch,
     places_of_rank,
-    validation_places,
 )
 from glotmill.trainer.order import SampleOrder
 
@@ -28,12 +27,11 @@ CUT = Cut(length=32)
 
 @pytest.fixture(scope="module")
 def corpus(training_yaml: Path) -> Corpus:
-    return Corpus(load_training(training_yaml), training_yaml.parent)
+    return Corpus(load_training(training_yaml), training_yaml.parent, CUT)
 
 
 def loader(corpus: Corpus, **options: object) -> Loader:
-    order = corpus.order(CUT.length, 1000, seed=1)
-    return Loader(corpus, order, CUT, batch=8, micro=2, **options)  # type: ignore[arg-type]
+    return Loader(corpus, corpus.order(1000, seed=1), batch=8, micro=2, **options)  # type: ignore[arg-type]
 
 
 def raw(training_yaml: Path, name: str) -> np.ndarray:
@@ -124,14 +122,14 @@ def test_errors_of_the_thread_reach_the_reader(corpus: Corpus) -> None:
 
 
 def test_documents_of_a_sample(corpus: Corpus) -> None:
-    found = list(corpus.documents_of([(0, 0)], 33))
+    found = list(corpus.documents_of([(0, 0)]))
     numbers = [int.from_bytes(row["content_hash"], "big") for row in found]
     assert numbers == list(range(len(found)))
     assert found[0]["dataset"] == "train-monolingual"
 
 
 def test_validation_is_spread_evenly(corpus: Corpus) -> None:
-    places = validation_places(corpus.validation, 32, max_sequences=5)
+    places = corpus.validation_places(5)
     first = [start for dataset, start in places if dataset == 0]
     assert len(first) == 5
     assert first[0] == 0
@@ -139,7 +137,7 @@ def test_validation_is_spread_evenly(corpus: Corpus) -> None:
 
 
 def test_validation_reads_each_token_once(corpus: Corpus) -> None:
-    places = validation_places(corpus.validation, CUT.length, max_sequences=10**6)
+    places = corpus.validation_places(10**6)
     for number, data in enumerate(corpus.validation):
         mine = [place for place in places if place[0] == number]
         batch = make_batch(corpus.validation, mine, CUT)
@@ -154,8 +152,8 @@ def test_stages_of_the_training_file(tmp_path: Path) -> None:
         TrainingStage(name="last", share_of_tokens=0.25, weights={"train-code": 1.0}),
     ]
     path = write_corpus(tmp_path, count=60, stages=stages)
-    corpus = Corpus(load_training(path), tmp_path)
-    datasets, _ = corpus.order(32, 40, seed=1).samples(0, 40)
+    corpus = Corpus(load_training(path), tmp_path, CUT)
+    datasets, _ = corpus.order(40, seed=1).samples(0, 40)
     assert datasets.tolist() == [0] * 30 + [1] * 10
 
 
@@ -165,4 +163,4 @@ def test_files_that_are_not_those_of_training_yaml(training_yaml: Path, tmp_path
     text = training_yaml.read_text().replace("num_documents: 300", "num_documents: 299")
     (folder / "training.yaml").write_text(text)
     with pytest.raises(DataError, match=r"300 rows, but training.yaml says 299 documents"):
-        Corpus(load_training(folder / "training.yaml"), folder)
+        Corpus(load_training(folder / "training.yaml"), folder, CUT)

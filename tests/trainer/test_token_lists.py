@@ -17,7 +17,7 @@ from token_corpus import write_corpus, write_lists, write_manifest
 from glotmill.schemas.tables import TOKEN_ROWS
 from glotmill.schemas.training import TrainingStage, load_training
 from glotmill.trainer.convert import convert, converted
-from glotmill.trainer.data import IGNORED, Corpus, Cut, DataError, Loader, validation_places
+from glotmill.trainer.data import IGNORED, Corpus, Cut, DataError, Loader
 from glotmill.trainer.shards import ShardError
 from glotmill.transforms.tables import write_table
 
@@ -43,15 +43,14 @@ def copied(root: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(root, tmp_path / "copied"))
 
 
-def opened(root: Path, kind: str, folder: Path) -> Corpus:
+def opened(root: Path, kind: str, folder: Path, cut: Cut = CUT) -> Corpus:
     training = load_training(root / "training.yaml")
     convert(training, root, kind, folder)
-    return Corpus(converted(training, kind, folder), folder, packed=kind == "packed")
+    return Corpus(converted(training, kind, folder), folder, cut, packed=kind == "packed")
 
 
 def batches(corpus: Corpus, num_steps: int = 40, **options: Any) -> list[Any]:
-    order = corpus.order(LENGTH, 1000, seed=1)
-    loader = Loader(corpus, order, CUT, batch=8, micro=4, **options)
+    loader = Loader(corpus, corpus.order(1000, seed=1), batch=8, micro=4, **options)
     steps = [loader.make(8 * number, 8) for number in range(num_steps)]
     return [batch for step in steps for batch in step.batches]
 
@@ -72,7 +71,7 @@ def without_bin(folder: Path) -> None:
 
 
 def test_lists_give_the_batches_of_bin_and_idx(root: Path, copied: Path, tmp_path: Path) -> None:
-    from_bin = Corpus(load_training(root / "training.yaml"), root)
+    from_bin = Corpus(load_training(root / "training.yaml"), root, CUT)
     without_bin(copied)
     from_lists = opened(copied, "parquet", tmp_path / "run" / "tokens")
     pairs = list(zip(batches(from_bin), batches(from_lists), strict=True))
@@ -95,7 +94,7 @@ def test_lists_of_datasets_of_one_kind_are_told_apart(tmp_path: Path) -> None:
     write_lists(tmp_path, LENGTH)
     training = load_training(tmp_path / "training.yaml")
     whole = training.datasets[0]
-    original = Corpus(training, tmp_path).train[0]._files
+    original = Corpus(training, tmp_path, CUT).train[0]._files
     sizes = original.sizes
     datasets = []
     for number, name in enumerate(("b-begin", "a-end")):
@@ -115,7 +114,7 @@ def test_lists_of_datasets_of_one_kind_are_told_apart(tmp_path: Path) -> None:
         entries.append(write_table(str(tmp_path), name, pa.Table.from_pylist(rows, TOKEN_ROWS)))
     write_manifest(tmp_path, entries)
     convert(dealt, tmp_path, "parquet", tmp_path / "run")
-    corpus = Corpus(converted(dealt, "parquet", tmp_path / "run"), tmp_path / "run")
+    corpus = Corpus(converted(dealt, "parquet", tmp_path / "run"), tmp_path / "run", CUT)
     assert [data.name for data in corpus.train[:2]] == ["b-begin", "a-end"]
     for number, data in enumerate(corpus.train[:2]):
         wanted = [original[each].tolist() for each in range(number, len(sizes), 2)]
@@ -131,9 +130,8 @@ def test_a_packed_sequence_is_a_sample_as_it_stands(root: Path, tmp_path: Path) 
     corpus = opened(root, "packed", tmp_path / "run")
     rows = sequences(root, "train")
     num_rows = len(rows)
-    assert corpus.num_samples(LENGTH) == num_rows
-    order = corpus.order(LENGTH, 10**6, seed=1)
-    loader = Loader(corpus, order, CUT, batch=num_rows, micro=num_rows)
+    assert corpus.num_samples == num_rows
+    loader = Loader(corpus, corpus.order(10**6, seed=1), batch=num_rows, micro=num_rows)
     for epoch in range(2):
         places = [place for _, place in loader.places(epoch * num_rows, num_rows)]
         assert sorted(places) == list(range(num_rows)), "an epoch takes each sequence once"
@@ -175,16 +173,15 @@ def test_the_order_of_packed_sequences_is_that_of_any_number_of_ranks(
 def test_documents_and_validation_of_packed_sequences(root: Path, tmp_path: Path) -> None:
     corpus = opened(root, "packed", tmp_path / "run")
     rows = sequences(root, "train")
-    found = [row["content_hash"] for row in corpus.documents_of([(0, 7)], LENGTH + 1)]
+    found = [row["content_hash"] for row in corpus.documents_of([(0, 7)])]
     assert found == rows[7]["documents"]
-    places = validation_places(corpus.validation, corpus.stride(LENGTH), max_sequences=10**6)
+    places = corpus.validation_places(10**6)
     assert places == [(0, number) for number in range(len(sequences(root, "validation")))]
 
 
 def test_packed_sequences_longer_than_wanted(root: Path, tmp_path: Path) -> None:
-    corpus = opened(root, "packed", tmp_path / "run")
-    order = corpus.order(16, 1000, seed=1)
-    loader = Loader(corpus, order, Cut(16), batch=200, micro=8)
+    corpus = opened(root, "packed", tmp_path / "run", Cut(16))
+    loader = Loader(corpus, corpus.order(1000, seed=1), batch=200, micro=8)
     with pytest.raises(DataError, match=r"is packed to \d+ tokens: 'sequence_length' may not be"):
         loader.make(0, 200)
 
@@ -280,7 +277,7 @@ def test_lists_of_another_training_yaml(copied: Path, tmp_path: Path) -> None:
 def test_files_that_the_mix_did_not_write(copied: Path) -> None:
     without_bin(copied)
     with pytest.raises(DataError, match=r"names no .bin of it: train with 'tokens: parquet'"):
-        Corpus(load_training(copied / "training.yaml"), copied)
+        Corpus(load_training(copied / "training.yaml"), copied, CUT)
 
 
 @pytest.mark.slow
@@ -313,7 +310,7 @@ def test_lists_of_a_mix(
         done = glotmill("run", f"recipes/{name}.yaml", "--out", str(roots[name]))
         assert done.returncode == 0, done.stderr
     root = roots["-".join(formats)]
-    from_bin = Corpus(load_training(roots["megatron"] / "training.yaml"), roots["megatron"])
+    from_bin = Corpus(load_training(roots["megatron"] / "training.yaml"), roots["megatron"], CUT)
     from_lists = opened(root, "parquet", tmp_path / "run")
     assert [data.name for data in from_lists.train] == [data.name for data in from_bin.train]
     for one, other in zip(batches(from_bin), batches(from_lists), strict=True):

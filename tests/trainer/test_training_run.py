@@ -323,15 +323,9 @@ def test_a_checkpoint_of_another_order_is_refused(make_config: Make, world: Worl
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (
-            {"num_hidden_layers": 1},
-            r"layers.1.self_attn.q_proj.weight is \[32, 32\], here not there",
-        ),
-        (
-            {"num_hidden_layers": 3},
-            r"layers.2.self_attn.q_proj.weight is not there, here \[32, 32\]",
-        ),
-        ({"intermediate_size": 48}, r"gate_proj.weight is \[64, 32\], here \[48, 32\]; 6 differ"),
+        ({"num_hidden_layers": 1}, "num_hidden_layers was 2, is 1"),
+        ({"num_hidden_layers": 3}, "num_hidden_layers was 2, is 3"),
+        ({"intermediate_size": 48}, "intermediate_size was 64, is 48"),
         ({"num_attention_heads": 8, "num_key_value_heads": 4}, "num_attention_heads was 4, is 8"),
         ({"rope_theta": 2e4}, "rope_theta was .*, is 20000.0"),
     ],
@@ -342,7 +336,7 @@ def test_a_checkpoint_of_another_model_is_refused(
     config = make_config(steps=2)
     Trainer(config, world).run()
     shape = {**config.model.model_dump()["shape"], **change}
-    with pytest.raises(CheckpointError, match=rf"{message}.*restore 'model'"):
+    with pytest.raises(CheckpointError, match=rf"of another model .{message}.*restore"):
         Trainer(make_config(model={"shape": shape}), world)
 
 
