@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from glotmill.pipelines.errors import UserError
-from glotmill.pipelines.units import INGEST_VERSION, near_key
+from glotmill.pipelines.unit_keys import INGEST_VERSION, near_key
 from glotmill.schemas.loading import LoadedRecipe
 from glotmill.schemas.lock import parse_lock
 from glotmill.schemas.recipe import Recipe

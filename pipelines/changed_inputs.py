@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 from glotmill.pipelines.errors import RunError
-from glotmill.pipelines.units import sources_read_otherwise
+from glotmill.pipelines.unit_keys import sources_read_otherwise
 from glotmill.schemas.lock import Input, Lock, Unit
 from glotmill.transforms import storage
 from glotmill.transforms.ingest import FOLDER

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Callable
 from dataclasses import replace
 from importlib.metadata import version
 
 from glotmill.pipelines.against import check_others
 from glotmill.pipelines.changed_inputs import check_unchanged
+from glotmill.pipelines.checksums import KeptChecksums
 from glotmill.pipelines.engine import Build
 from glotmill.pipelines.errors import RunError, UserError
 from glotmill.pipelines.lock_directory import hold_directory, refuse_if_held
@@ -37,7 +36,6 @@ from glotmill.transforms.tokenizers.base import TokenizerError
 from glotmill.transforms.unit_index import read_manifest
 
 LOCK = "recipe.lock.yaml"
-_CHECKSUMS = "temporary/checksums.json"
 
 STAGES: tuple[Stage, ...] = (
     IngestStage(),
@@ -149,33 +147,10 @@ def prepare(loaded: LoadedRecipe, root: str, tell: Callable[[str], None]) -> Loc
     num_bytes = sum(file.size for _, files in found for file in files)
     sources = counted(len(found), "source")
     tell(f"{counted(num_files, 'file')}, {num_bytes / 1e6:,.1f} MB, of {sources}")
-    checksums = _Checksums(root)
+    checksums = KeptChecksums(root)
     lock = lock_recipe(loaded, found, checksums)
     checksums.save()
     return lock
-
-
-class _Checksums:
-    """Checksums of inputs; local files of unchanged size and time are not read again."""
-
-    def __init__(self, root: str) -> None:
-        self._path = f"{root}/{_CHECKSUMS}"
-        self._known: dict[str, list[object]] = {}
-        if storage.exists(self._path):
-            self._known = json.loads(storage.read_bytes(self._path))
-
-    def __call__(self, file: storage.InputFile) -> str:
-        stamp = [file.size, os.stat(file.path).st_mtime_ns] if storage.is_local(file.path) else []
-        known = self._known.get(file.path)
-        if stamp and known is not None and known[:2] == stamp:
-            return str(known[2])
-        checksum = storage.checksum_of(file)
-        self._known[file.path] = [*stamp, checksum]
-        return checksum
-
-    def save(self) -> None:
-        """Keeps the checksums for the next run."""
-        storage.write_atomically(self._path, json.dumps(self._known).encode())
 
 
 def execute(job: Job) -> Manifests:
@@ -233,7 +208,7 @@ def _then_checking_inputs(job: Job) -> Job:
     """The job, whose inputs are looked at again once an engine has read them."""
 
     def run(build: Build, workers: int) -> None:
-        checksums = _Checksums(job.root)
+        checksums = KeptChecksums(job.root)
         try:
             job.run(build, workers)
         except Exception:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from importlib.metadata import entry_points, version
+from importlib.metadata import version
 from pathlib import Path
 from typing import cast
 
@@ -15,6 +14,7 @@ import xxhash
 from glotmill.pipelines import bitext_inputs
 from glotmill.pipelines.bitext_inputs import slice_of
 from glotmill.pipelines.errors import UserError
+from glotmill.pipelines.unit_keys import INGEST_VERSION, common_part, source_part, unit_key
 from glotmill.schemas.formats import (
     BITEXT_FORMATS,
     COMPRESSED,
@@ -25,23 +25,11 @@ from glotmill.schemas.formats import (
 )
 from glotmill.schemas.loading import LoadedRecipe
 from glotmill.schemas.lock import Input, Lock, Unit, UnitSlice
-from glotmill.schemas.recipe import CustomStage, LanguagePath, Recipe, Source
+from glotmill.schemas.recipe import LanguagePath, Recipe, Source
 from glotmill.transforms import storage
-from glotmill.transforms.custom import GROUP
-from glotmill.transforms.evaluation_sets import EvaluationSetError, find_evaluation_files
 from glotmill.transforms.ingest import read_options
-from glotmill.transforms.models.fasttext_model import BUILTIN
 from glotmill.transforms.readers import probe, split_file
 from glotmill.transforms.readers.errors import MissingColumn, ProbeError, WrongColumnType
-
-#: Raised by one whenever ingest gives other output for the same recipe and input.
-INGEST_VERSION = 7
-
-#: The same for parallel text.
-PAIRS_VERSION = 4
-
-#: The same where text of evaluation sets is looked for.
-DECONTAMINATE_VERSION = 2
 
 # How much larger text is than its gzip or zstd file: 3.5 to 5 for text of many scripts.
 _EXPANSION = 4
@@ -50,14 +38,10 @@ _EXPANSION = 4
 _NUM_PROBED = 10
 
 
-def fingerprint(content: object) -> str:
-    """A hash of anything that can be written as JSON; 32 hexadecimal digits."""
-    text = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return str(xxhash.xxh3_128_hexdigest(text.encode()))
-
-
 def find_inputs(loaded: LoadedRecipe) -> list[tuple[Source, list[storage.InputFile]]]:
     """The files of every source, sorted by path, or as the recipe lists them for `pairs.codes`.
+
+    Of several paths to one file, by whatever patterns, there is one: `storage.one_of_each`.
 
     Raises:
         UserError: a pattern matches nothing, or cannot be listed; all such are named at once.
@@ -76,7 +60,9 @@ def find_inputs(loaded: LoadedRecipe) -> list[tuple[Source, list[storage.InputFi
             except (LookupError, OSError, ValueError) as error:
                 position = loaded.position("sources", index, "path")
                 problems.append(f"{position}: source '{source.name}': {error}")
-        found.append((source, [files[path] for path in (files if is_list else sorted(files))]))
+        once = {file.path for file in storage.one_of_each(files.values())}
+        paths = files if is_list else sorted(files)
+        found.append((source, [files[path] for path in paths if path in once]))
     if problems:
         raise UserError("\n".join(problems))
     return found
@@ -224,13 +210,13 @@ def lock_recipe(
     """
     recipe = loaded.recipe
     folder = os.path.dirname(loaded.path)
-    part = _ingest_part(recipe) | _evaluation_part(recipe, checksum)
+    part = common_part(recipe, checksum)
     inputs: list[Input] = []
     units: list[Unit] = []
     for source, files in found:
         of_source = inputs_of(source, files, folder, checksum)
         inputs += (each for group in of_source for each in group)
-        units += _units(recipe, source, of_source, part | _source_part(recipe, source, checksum))
+        units += _units(recipe, source, of_source, part | source_part(recipe, source, checksum))
     return Lock(
         glotmill=version("glotmill"),
         recipe=recipe,
@@ -270,124 +256,12 @@ def inputs_of(
     ]
 
 
-def _ingest_part(recipe: Recipe) -> dict[str, object]:
-    """All that decides what ingest writes, but for the source and the input."""
-    model = recipe.identify.model
-    named = {"normalise", "stages", "script", "identify", "filters"}
-    options = recipe.model_dump(mode="json", include=named)
-    del options["filters"]["pairs"]
-    return {
-        "version": INGEST_VERSION,
-        "recipe": options,
-        "near": near_key(recipe),
-        "max_record_bytes": recipe.ingest.max_record_bytes,
-        "model": BUILTIN if model == BUILTIN else _model_checksum(model),
-        "custom": {
-            stage.name: _stage_version(stage) for stage in (*recipe.stages, *recipe.filters.custom)
-        },
-    }
-
-
-def _evaluation_part(
-    recipe: Recipe, checksum: Callable[[storage.InputFile], str]
-) -> dict[str, object]:
-    """What decides which documents hold text of evaluation sets; nothing where there are none."""
-    options = recipe.decontaminate
-    if options is None:
-        return {}
-    described = options.model_dump(mode="json")
-    for each in described["sets"]:
-        del each["path"]
-    files = [
-        [each.number, each.format, checksum(each.file)] for each in find_evaluation_files(options)
-    ]
-    return {"decontaminate": [DECONTAMINATE_VERSION, described, files]}
-
-
-def _source_part(
-    recipe: Recipe, source: Source, checksum: Callable[[storage.InputFile], str]
-) -> dict[str, object]:
-    """What of the recipe, and of files that are no inputs, only parallel text depends on."""
-    if not source.is_bitext:
-        return {}
-    return {
-        "pairs": [PAIRS_VERSION, recipe.filters.pairs.model_dump(mode="json")],
-        "documents": bitext_inputs.documents_key(source, checksum),
-    }
-
-
-def sources_read_otherwise(
-    recipe: Recipe, lock: Lock, checksum: Callable[[storage.InputFile], str]
-) -> list[str]:
-    """Sources that a lock has other units of than the same files would give by a recipe now.
-
-    Evaluation sets, documents of alignments and models are no inputs, but decide what ingest makes
-    of these.
-
-    Args:
-        recipe: that of the lock, or one that says the same of its sources.
-        lock: the resolved recipe.
-        checksum: of a file as it is now.
-    """
-    first = {unit.source: unit for unit in reversed(lock.units)}
-    try:
-        part = _ingest_part(recipe) | _evaluation_part(recipe, checksum)
-    except (EvaluationSetError, FileNotFoundError) as error:
-        problem = error.args[-1]
-        if isinstance(problem, OSError) and not isinstance(problem, FileNotFoundError):
-            raise problem from None  # a store that does not answer tells of no change
-        return [source.name for source in recipe.sources if source.name in first]
-    return [
-        source.name
-        for source in recipe.sources
-        if (unit := first.get(source.name)) is not None
-        and unit.key != _key(source, unit.slices, part | _source_part(recipe, source, checksum))
-    ]
-
-
-def near_key(recipe: Recipe) -> dict[str, int] | None:
-    """What decides the band keys and sketches that ingest writes."""
-    near = recipe.deduplicate.near
-    if near is None:
-        return None
-    return near.model_dump(include={"ngram", "character_ngram", "cluster_ngram", "bands", "rows"})
-
-
-def _model_checksum(model: str) -> str:
-    # A hub's file is named by its repository; its content is the hub's business.
-    return model if model.startswith("hf://") else storage.checksum(model)
-
-
-def _stage_version(stage: CustomStage) -> str:
-    for entry in entry_points(group=GROUP):
-        if entry.name == stage.name and entry.dist is not None:
-            return f"{entry.dist.name} {entry.dist.version}"
-    return "unknown"
-
-
 def _units(
     recipe: Recipe, source: Source, groups: Iterable[Sequence[Input]], part: dict[str, object]
 ) -> Iterator[Unit]:
     for num_bytes, slices in _grouped(recipe, source, groups):
-        key = _key(source, slices, part)
+        key = unit_key(source, slices, part)
         yield Unit(key=key, source=source.name, num_bytes=num_bytes, slices=tuple(slices))
-
-
-def _key(source: Source, slices: Iterable[UnitSlice], part: dict[str, object]) -> str:
-    without = {"path", "priority", "domain", "licence"}
-    if not source.is_bitext:
-        without |= {"pairs"}
-    options = source.model_dump(mode="json", exclude=without)
-    described = [_described(piece) for piece in slices]
-    return fingerprint({"part": part, "source": options, "slices": described})
-
-
-def _described(piece: UnitSlice) -> dict[str, object]:
-    """A slice without where its files lie."""
-    data = piece.model_dump(exclude={"path"})
-    for companion in data.get("companions", ()):
-        del companion["path"]
-    return data
 
 
 def _grouped(

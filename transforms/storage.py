@@ -9,6 +9,7 @@ be no folder at all. A path that begins a pattern goes through `escape`.
 
 import difflib
 import errno
+import functools
 import glob
 import hashlib
 import math
@@ -161,7 +162,7 @@ def _match_local(pattern: str, through_links: bool) -> list[InputFile]:
         return list(_walk(folder, prefix, rest, depth, None))
     real = PurePath(os.path.realpath(folder))
     above = frozenset(map(str, (real, *real.parents)))
-    return _one_of_each(_walk(folder, prefix, rest, depth, above))
+    return one_of_each(_walk(folder, prefix, rest, depth, above))
 
 
 def _walk(
@@ -206,18 +207,16 @@ def _passing_over_what_is_gone() -> Iterator[None]:
             raise
 
 
-def _one_of_each(files: Iterable[InputFile]) -> list[InputFile]:
+def one_of_each(files: Iterable[InputFile]) -> list[InputFile]:
     """Of the paths by which links of folders lead to one file the one without, else the first.
 
     Files that are links themselves stay: many may lead to one of equal content, as in caches.
     """
     found: dict[str, InputFile] = {}
-    folders: dict[str, str] = {}
+    real_folder = functools.cache(os.path.realpath)
     for file in sorted(files, key=lambda file: file.path):
         folder, name = os.path.split(file.path)
-        if folder not in folders:
-            folders[folder] = os.path.realpath(folder)
-        real = os.path.join(folders[folder], name)
+        real = os.path.join(real_folder(folder), name) if is_local(file.path) else file.path
         if real not in found or real == os.path.abspath(file.path):
             found[real] = file
     return list(found.values())

@@ -28,7 +28,7 @@ from glotmill.pipelines.errors import UserError
 from glotmill.pipelines.preflight import check_disk, check_graph, check_workers
 from glotmill.pipelines.stages.base import Progress
 from glotmill.pipelines.stages.ingest import left_to_do, unit_records, units_path
-from glotmill.pipelines.units import fingerprint
+from glotmill.pipelines.unit_keys import fingerprint
 from glotmill.schemas.lock import Lock
 from glotmill.schemas.wording import counted
 from glotmill.transforms import storage

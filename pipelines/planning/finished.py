@@ -9,21 +9,16 @@ import yaml
 from rich.console import Console
 
 from glotmill.dashboard.statistics import read_lock
+from glotmill.pipelines.checksums import KeptChecksums
 from glotmill.pipelines.errors import UserError
 from glotmill.pipelines.progress import Reporter
 from glotmill.pipelines.run import STAGES
 from glotmill.pipelines.stages.base import Job
-from glotmill.pipelines.units import (
-    INGEST_VERSION,
-    find_inputs,
-    row_name,
-    sources_read_otherwise,
-    together,
-)
+from glotmill.pipelines.unit_keys import INGEST_VERSION, sources_read_otherwise
+from glotmill.pipelines.units import find_inputs, row_name, together
 from glotmill.schemas.loading import LoadedRecipe
 from glotmill.schemas.lock import Lock
 from glotmill.schemas.recipe import Recipe
-from glotmill.transforms import storage
 from glotmill.transforms.compose import FOLDER
 from glotmill.transforms.unit_index import read_manifest
 
@@ -58,7 +53,7 @@ def what_differs(loaded: LoadedRecipe, root: str) -> str | None:
         return f"has another recipe ({', '.join(names)})"
     if lock.ingest_version != INGEST_VERSION or not _is_done(lock, root):
         return "is not finished, or another version of glotmill made it"
-    return _what_differs_of_inputs(loaded, lock)
+    return _what_differs_of_inputs(loaded, lock, KeptChecksums(root))
 
 
 def _parts(recipe: Recipe) -> dict[str, Any]:
@@ -82,7 +77,9 @@ def _parts(recipe: Recipe) -> dict[str, Any]:
     }
 
 
-def _what_differs_of_inputs(loaded: LoadedRecipe, lock: Lock) -> str | None:
+def _what_differs_of_inputs(
+    loaded: LoadedRecipe, lock: Lock, checksum: KeptChecksums
+) -> str | None:
     try:
         found = find_inputs(loaded)
     except UserError:
@@ -99,7 +96,7 @@ def _what_differs_of_inputs(loaded: LoadedRecipe, lock: Lock) -> str | None:
         return "has other inputs"
     if there != {(each.source, each.name, each.size) for each in lock.inputs}:
         return "has other inputs"
-    others = sources_read_otherwise(loaded.recipe, lock, storage.checksum_of)
+    others = sources_read_otherwise(loaded.recipe, lock, checksum)
     if others:
         return (
             "has other evaluation sets, documents of alignments, models or custom stages "

@@ -13,7 +13,7 @@ from glotmill.pipelines.errors import UserError
 from glotmill.pipelines.progress import State
 from glotmill.pipelines.stages.base import Job, Manifests, Written, statistics_of
 from glotmill.pipelines.stages.deduplicate import hash_workers
-from glotmill.pipelines.units import fingerprint
+from glotmill.pipelines.unit_keys import fingerprint
 from glotmill.schemas.manifest import FileEntry
 from glotmill.schemas.tables import AVAILABLE
 from glotmill.transforms import storage

@@ -12,7 +12,7 @@ from glotmill.pipelines import build
 from glotmill.pipelines.against import key_of_other
 from glotmill.pipelines.errors import RunError
 from glotmill.pipelines.stages.base import Job, Manifests, Written, statistics_of
-from glotmill.pipelines.units import fingerprint
+from glotmill.pipelines.unit_keys import fingerprint
 from glotmill.schemas.lock import row_of, unit_of
 from glotmill.schemas.manifest import FileEntry
 from glotmill.schemas.recipe import Near

@@ -9,7 +9,7 @@ from glotmill.pipelines import build
 from glotmill.pipelines.errors import RunError
 from glotmill.pipelines.progress import State
 from glotmill.pipelines.stages.base import Job, Manifests, Written
-from glotmill.pipelines.units import fingerprint
+from glotmill.pipelines.unit_keys import fingerprint
 from glotmill.schemas.lock import Lock
 from glotmill.schemas.manifest import FileEntry, UnitRecord
 from glotmill.transforms import storage

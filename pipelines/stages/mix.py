@@ -19,7 +19,7 @@ from glotmill.pipelines.stages.training import (
     refuse_many_datasets,
     write_training,
 )
-from glotmill.pipelines.units import fingerprint
+from glotmill.pipelines.unit_keys import fingerprint
 from glotmill.schemas.manifest import FileEntry
 from glotmill.schemas.mixture import EVERY_DOMAIN
 from glotmill.schemas.tables import DIRECTIONS, RATES

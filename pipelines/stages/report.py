@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from glotmill import dashboard
 from glotmill.pipelines.stages.base import Job, Manifests, Written
-from glotmill.pipelines.units import fingerprint
+from glotmill.pipelines.unit_keys import fingerprint
 from glotmill.transforms.hand_over import write_hand_over
 
 #: Raised by one whenever the stage gives other output for the same recipe and input.

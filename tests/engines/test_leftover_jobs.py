@@ -13,7 +13,7 @@ from glotmill.pipelines.engines.worker_report import versions
 from glotmill.pipelines.errors import RunError
 from glotmill.pipelines.lock_directory import hold_directory
 from glotmill.pipelines.preflight import check_disk, check_graph, check_workers
-from glotmill.pipelines.units import fingerprint
+from glotmill.pipelines.unit_keys import fingerprint
 from glotmill.schemas.manifest import Manifest
 
 

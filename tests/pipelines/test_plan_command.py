@@ -13,6 +13,7 @@ import pytest
 import yaml
 from rich.console import Console
 
+from glotmill.pipelines.checksums import KeptChecksums
 from glotmill.pipelines.errors import UserError
 from glotmill.pipelines.planning import finished
 from glotmill.pipelines.planning.command import PlanOptions, parse_size, plan_command
@@ -371,6 +372,26 @@ def test_what_inputs_are_read_with_is_compared(tmp_path, monkeypatch):
     assert differs() == told
     (tmp_path / "a.txt").unlink()
     assert differs() is None
+
+
+def test_checksums_that_a_run_kept_are_not_made_anew(tmp_path, monkeypatch):
+    (tmp_path / "a.txt").write_text("The cat sat on the mat.\n")
+    evaluated = tmp_path / "set.txt"
+    evaluated.write_text("Everyone has the right to freedom of thought.\n")
+    differs = differs_of_inputs(
+        monkeypatch,
+        tmp_path,
+        sources=[{"name": "s", "path": "a.txt"}],
+        decontaminate={"sets": [{"name": "rights", "path": "set.txt"}]},
+    )
+    kept = KeptChecksums(f"{tmp_path}/out")
+    kept(storage.InputFile(str(evaluated), evaluated.stat().st_size))
+    kept.save()
+    with monkeypatch.context() as patch:
+        patch.setattr(storage, "checksum", pytest.fail)
+        assert differs() is None
+    evaluated.write_text("Everyone has the right to freedom of speech..\n")
+    assert "has other evaluation sets" in differs()
 
 
 def test_a_run_that_goes_on_with_another_recipe_is_noticed(moved):

@@ -133,6 +133,11 @@ def test_a_file_that_links_of_folders_lead_to_is_found_once(tmp_path):
     assert names(found, tmp_path) == ["current/A.txt", "current/a.txt"]
 
 
+def test_objects_whose_names_are_alike_as_paths_are_several():
+    objects = [storage.InputFile(f"gs://bucket/{name}", 1) for name in ("a//b", "a/../a/b", "a/b")]
+    assert storage.one_of_each(objects) == sorted(objects, key=lambda each: each.path)
+
+
 @pytest.mark.parametrize("through_links", [False, True])
 @pytest.mark.parametrize(
     ("pattern", "depth"), [("*.jsonl", 0), ("s*/*.jsonl", 1), ("sub/*", 0), ("**.jsonl", 2)]
