@@ -11,9 +11,8 @@ import enum
 import html
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-import ftfy
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -24,19 +23,9 @@ from ftfy.badness import BADNESS_RE
 from glotmill.schemas import recipe
 from glotmill.schemas.tables import ANNOTATIONS
 from glotmill.transforms.batches import with_columns
+from glotmill.transforms.mojibake import fix_text, is_garbled
 
 Mask = npt.NDArray[np.bool_]
-
-_FTFY = ftfy.TextFixerConfig(
-    unescape_html="auto",
-    fix_latin_ligatures=False,
-    fix_character_width=False,
-    uncurl_quotes=False,
-    fix_line_breaks=False,
-    fix_surrogates=False,
-    remove_control_chars=False,
-    normalization=None,
-)
 
 # What ftfy takes for mojibake, and languages write. A lone Â or Ã, for what is left of a blank or
 # an à: Sicilian Â, "at the". A capital at the end of a word in capitals before a blank or a
@@ -61,9 +50,19 @@ _LINE_END_RE = re.compile("\r\n|[\r\x85\u2028\u2029]")
 _BLANKS_RE = re.compile(f"[{_BLANK}]{{2,}}|[{_BLANK[1:]}]")
 _MARGIN_RE = re.compile(r" ?\n ?")
 _EMPTY_LINES_RE = re.compile(r"\n{3,}")
-_TAG = "<[!?/]?[A-Za-z][^<>]*>"
-_TAG_RE = re.compile(_TAG)
-_TAG_OR_COMMENT_RE = re.compile(f"<!--.*?-->|{_TAG}", re.DOTALL)
+_TAG_RE = re.compile("<[!?/]?[A-Za-z][^<>]*>")
+# What begins and ends comments and elements that hold no text. `<script/>` is empty, as in XML.
+_HIDDEN_RE = re.compile(r"<!--|<(script|style)(?:\s[^<>]*)?(?<!/)>", re.IGNORECASE)
+_HIDDEN_END_RE = {
+    kind: re.compile(end, re.IGNORECASE)
+    for kind, end in {
+        "": "-->",
+        "script": r"</script(?:[\s/][^<>]*)?>",
+        "style": r"</style(?:[\s/][^<>]*)?>",
+    }.items()
+}
+# A number of more digits than Python takes for one.
+_LONG_NUMBER_RE = re.compile("(&#[0-9]{4301,};?)")
 
 
 class Change(enum.IntFlag):
@@ -97,7 +96,7 @@ def _without_verbose(pattern: str) -> str:
 
 
 def _gate_pattern() -> str:
-    r"""An RE2 pattern that matches whenever ftfy, as configured here, could change a line.
+    r"""An RE2 pattern that matches whenever `fix_text` could change a line.
 
     ftfy repairs an encoding only where its badness expression matches, entities only where there
     is an ampersand, terminal escapes only after ESC. RE2 knows \w and \s in ASCII alone, so both
@@ -121,11 +120,8 @@ def fix_encoding(text: str) -> str:
     >>> fix_encoding("Iu vaju Â casa"), fix_encoding("marchÃ© Ã  Paris")
     ('Iu vaju Â casa', 'marché à Paris')
     """
-    options = _FTFY
-    if _WRITTEN_RE.search(text):
-        others = _WRITTEN_RE.sub(" ", text)
-        options = options._replace(fix_encoding=ftfy.fix_encoding(others, options) != others)
-    return ftfy.fix_text(text, options)
+    written = _WRITTEN_RE.search(text) is not None
+    return fix_text(text, encoding=not written or is_garbled(_WRITTEN_RE.sub(" ", text)))
 
 
 def fix_whitespace(text: str) -> str:
@@ -148,13 +144,36 @@ def remove_control_characters(text: str) -> str:
 
 
 def strip_markup(text: str) -> str:
-    """Removes tags and comments of XML and HTML and decodes entities.
+    """Removes tags, comments, scripts and styles of XML and HTML and decodes entities.
 
-    >>> strip_markup("<p>caf&eacute;<br/>noir</p>")
-    ' café noir '
+    >>> strip_markup("<p>caf&eacute;<br/>noir</p><style>p {color: red}</style>")
+    ' café noir  '
     """
-    head, end, tail = text.rpartition("-->")  # no comment begins behind the end of the last
-    return html.unescape(_TAG_OR_COMMENT_RE.sub(" ", head + end) + _TAG_RE.sub(" ", tail))
+    return _unescape(" ".join(_TAG_RE.sub(" ", part) for part in _shown(text)))
+
+
+def _shown(text: str) -> Iterator[str]:
+    """The parts of a text between comments, scripts and styles; one without an end is no such."""
+    start = 0
+    endless: set[str] = set()
+    for found in _HIDDEN_RE.finditer(text):
+        kind = (found[1] or "").lower()
+        if found.start() < start or kind in endless:
+            continue
+        end = _HIDDEN_END_RE[kind].search(text, found.end())
+        if end is None:
+            endless.add(kind)
+        else:
+            yield text[start : found.start()]
+            start = end.end()
+    yield text[start:]
+
+
+def _unescape(text: str) -> str:
+    """Decodes entities; numbers that are too long for Python stay."""
+    parts = _LONG_NUMBER_RE.split(text)
+    parts[::2] = map(html.unescape, parts[::2])
+    return "".join(parts)
 
 
 class NormaliseText:
@@ -170,7 +189,7 @@ class NormaliseText:
 
         Args:
             options: which repairs to do.
-            strip_markup: remove tags first.
+            strip_markup: remove tags, comments, scripts and styles first.
             code: the text is source code, whose entities, blanks and code points are its own:
                 control characters alone are removed.
         """

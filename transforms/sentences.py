@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
+import numpy as np
 import pyarrow as pa
-import regex
 
 from glotmill.language_registry import confirms
 from glotmill.schemas import recipe
@@ -15,23 +16,25 @@ from glotmill.transforms.identify import load_model
 from glotmill.transforms.letter_weights import worth
 from glotmill.transforms.lid_candidates import ScriptLabels, restricted
 from glotmill.transforms.models.fasttext_model import FastTextModel
+from glotmill.transforms.scan import NEWLINE, scan
 from glotmill.transforms.script import recognise_scripts
+from glotmill.transforms.words import sentence_ends, word_characters
 
-# Behind a terminator and white space, behind any terminator that is not ASCII, at line ends.
-_BOUNDARY = regex.compile(
-    r"(?V1)(?<=\p{Sentence_Terminal})\s+|(?<=[\p{Sentence_Terminal}--\p{ASCII}])(?=\S)|\n+"
-)
 # Sentences of a document that are judged: its first ones, spread over a long document.
 _MOST = 20
 
 
 def split_sentences(text: str) -> list[str]:
-    r"""Sentences of a text, by the terminators of all scripts and by lines.
+    r"""Sentences of a text, which end where `sentence_ends` counts them, and lines.
 
     >>> split_sentences("It was 3.14. Was it?\nस्वतन्त्र हैं। समान हैं।")
     ['It was 3.14.', 'Was it?', 'स्वतन्त्र हैं।', 'समान हैं।']
     """
-    return [sentence for piece in _BOUNDARY.split(text) if (sentence := piece.strip())]
+    scanned = scan(pa.array([text]))
+    ends = sentence_ends(scanned, word_characters(scanned)) | ((scanned.flags & NEWLINE) != 0)
+    bounds = [0, *(np.flatnonzero(ends) + 1).tolist(), len(text)]
+    parts = (text[start:end].strip() for start, end in pairwise(bounds))
+    return [part for part in parts if part]
 
 
 def spread(sentences: Sequence[str], most: int) -> list[str]:

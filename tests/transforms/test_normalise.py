@@ -238,6 +238,15 @@ def test_what_is_repaired_and_what_is_noted(text, expected, changes):
         ("1 < 2 and 3 > 2", "1 < 2 and 3 > 2"),
         ("i <3 you", "i <3 you"),
         ("&lt;b&gt; &amp;amp;", "<b> &amp;"),
+        ("a<SCRIPT type='x'>if (a<b) '</b>'</script >b", "a b"),
+        ("a<style>p {}</style\n>b<styles>c</styles>", "a b c "),
+        ("<script>'<!--'</script>a<!--<style>-->b</style>-->", " a b -->"),
+        ("<script/>a<script src='a'/>b</script>", " a b "),
+        ("put <script> into <b>it", "put   into  it"),
+        ("<!-- <script> a </script>", "<!--  "),
+        ("</script> a <script>", "  a  "),
+        ("a <scripture>b</scripture>", "a  b "),
+        ("&lt;script&gt;a&lt;/script&gt;", "<script>a</script>"),
     ],
 )
 def test_markup(text, expected):
@@ -247,10 +256,25 @@ def test_markup(text, expected):
 @pytest.mark.timeout(10)
 @pytest.mark.parametrize(
     ("repair", "text"),
-    [(fix_encoding, "R&D ja " + "é" * 40_000), (strip_markup, "<!-- a --> " + "<!--" * 40_000)],
+    [
+        (fix_encoding, "R&D ja " + "é" * 40_000),
+        (strip_markup, "<!-- a --> " + "<!--" * 40_000),
+        (strip_markup, "<!-- a -->" + "<script <style " * 40_000),
+    ],
 )
 def test_runs_take_no_quadratic_time(repair, text):
     assert repair(text) == text.replace("<!-- a -->", " ")
+
+
+@pytest.mark.timeout(10)
+def test_elements_without_an_end_take_no_quadratic_time():
+    assert not strip_markup("<style></style>" + "<script><style>" * 20_000).strip()
+
+
+@pytest.mark.parametrize("number", ["1" * 4_301, "0" * 4_301 + "65"])
+def test_a_number_too_long_for_python_is_no_entity(number):
+    text = f"a &#{number}; &amp; b"
+    assert strip_markup(text) == fix_encoding(text) == f"a &#{number}; & b"
 
 
 def test_markup_is_removed_where_asked_for_and_its_space_with_it():
