@@ -27,8 +27,8 @@ from glotmill.trainer.config import TrainConfig
 from glotmill.trainer.data import Batch, Step
 from glotmill.trainer.learner import Learner
 from glotmill.trainer.model import Llama, LlamaConfig
+from glotmill.trainer.model_json import config_json, config_of
 from glotmill.trainer.speed import flops_per_token, peak_flops
-from glotmill.trainer.weights import config_json
 from glotmill.trainer.world import World, join, leave
 
 # Steps before those that are measured.
@@ -106,7 +106,7 @@ def ours(
 
 def llama_config(given: argparse.Namespace) -> LlamaConfig:
     content = {**SHAPES[given.shape], "model_type": "llama", "tie_word_embeddings": True}
-    return LlamaConfig.from_json(content)
+    return config_of(content)
 
 
 def bare(given: argparse.Namespace, world: World, compiled: bool) -> Callable[[], None]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from glotmill.trainer.config import ConfigError, Shape, TrainConfig
-from glotmill.trainer.model import Llama, LlamaConfig
-from glotmill.trainer.weights import config_json, init_weights, load_weights
+from glotmill.trainer.model import Llama
+from glotmill.trainer.model_json import config_json, config_of, read_json
+from glotmill.trainer.weights import init_weights, load_weights
 from glotmill.trainer.world import World, spread
 
 # Kinds of layers of `transformers`.
@@ -81,8 +81,8 @@ def build(
         return _build_transformers(config, vocab_size, world, dtype)
     folder = None if source.path is None else Path(source.path)
     shape = _shape_json(source.shape or Shape(), vocab_size)
-    content = shape if folder is None else read_json(folder / "config.json")
-    llama = LlamaConfig.from_json(content)
+    content = shape if folder is None else read_json(folder)
+    llama = config_of(content)
     _check_vocabulary(llama.vocab_size, vocab_size)
     with torch.device("meta"):
         model = Llama(llama)
@@ -137,21 +137,6 @@ def _try(model: Transformers, sequence_length: int) -> None:
         model(tokens[:, :1], torch.tensor([[sequence_length - 1]]))
     if not difference <= 0.01 * own.std():
         raise ConfigError("it attends to other tokens than those that masks show it")
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """The content of a file of a model.
-
-    Raises:
-        ConfigError: it is not there, or holds no object.
-    """
-    if not path.is_file():
-        raise ConfigError(f"there is no {path}: a model is a folder with config.json and weights")
-    try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        return {**content}
-    except (ValueError, TypeError) as error:
-        raise ConfigError(f"{path} is damaged: {error}") from None
 
 
 def _shape_json(shape: Shape, vocab_size: int) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeAlias
 
@@ -24,12 +24,16 @@ Mask: TypeAlias = Tensor | BlockMask | None
 
 # The numbers that each kind of scaling of positions needs.
 _LLAMA_3 = ("factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings")
-_SCALINGS = {"default": (), "linear": ("factor",), "llama3": _LLAMA_3}
+SCALINGS = {"default": (), "linear": ("factor",), "llama3": _LLAMA_3}
 
 
 @dataclass(frozen=True, kw_only=True)
 class LlamaConfig:
-    """The part of `config.json` that says what is computed, with the defaults of such files."""
+    """The part of `config.json` that says what is computed, with the defaults of such files.
+
+    Raises:
+        ConfigError: the numbers do not fit together.
+    """
 
     vocab_size: int
     hidden_size: int
@@ -46,43 +50,6 @@ class LlamaConfig:
     mlp_bias: bool = False
     initializer_range: float = 0.02
 
-    @classmethod
-    def from_json(cls, content: dict[str, Any]) -> LlamaConfig:
-        """Reads a `config.json`.
-
-        Older versions of `transformers` write `rope_theta` and `rope_scaling`, newer ones
-        `rope_parameters`.
-
-        Raises:
-            ConfigError: it is of another architecture, or lacks what the model needs.
-        """
-        if not isinstance(content, dict):
-            raise ConfigError("config.json is not a map of keys such as 'model_type:'")
-        kind, activation = content.get("model_type"), content.get("hidden_act", "silu")
-        ropes = [content.get(name) or {} for name in ("rope_scaling", "rope_parameters")]
-        if not all(isinstance(each, dict) for each in ropes):
-            raise ConfigError("rope_scaling and rope_parameters of a model are maps of keys")
-        rope = {**ropes[0], **ropes[1]}
-        scaling = rope.get("rope_type", rope.get("type", "default"))
-        wanted = (kind, activation, scaling in list(_SCALINGS))
-        if wanted != ("llama", "silu", True):
-            found = f"model_type {kind!r}, hidden_act {activation!r}, rope {scaling!r}"
-            raise ConfigError(f"this is no Llama 2 or 3 ({found}): give it as model.transformers")
-        given = {name: value for name, value in {**content, **rope}.items() if value is not None}
-        derived = {"num_key_value_heads", "head_dim"} - given.keys()
-        sizes = (each.name for each in fields(cls) if each.type == "int")
-        needed = (name for name in sizes if name not in derived)
-        if wrong := [name for name in needed if not _is_number(given.get(name), int)]:
-            raise ConfigError(f"config.json has no whole number above 0 for {', '.join(wrong)}")
-        heads = given["num_attention_heads"]
-        known = {
-            "num_key_value_heads": heads,
-            "head_dim": given["hidden_size"] // heads,
-            **given,
-            "rope_scaling": {**rope, "rope_type": scaling},
-        }
-        return cls(**{each.name: known[each.name] for each in fields(cls) if each.name in known})
-
     def __post_init__(self) -> None:
         heads, keys = self.num_attention_heads, self.num_key_value_heads
         if self.hidden_size % heads or heads % keys or self.head_dim % 2:
@@ -91,12 +58,13 @@ class LlamaConfig:
                 f" that of num_key_value_heads {keys}, and head_dim {self.head_dim} even"
             )
         rope, kind = self.rope_scaling, self.rope_scaling["rope_type"]
-        wrong = [name for name in _SCALINGS[kind] if not _is_number(rope.get(name), int, float)]
+        wrong = [name for name in SCALINGS[kind] if not is_positive(rope.get(name), int, float)]
         if wrong:
             raise ConfigError(f"rope_scaling '{kind}' wants numbers above 0 for {', '.join(wrong)}")
 
 
-def _is_number(value: Any, *kinds: type[float]) -> bool:
+def is_positive(value: Any, *kinds: type[float]) -> bool:
+    """Whether a value is a finite number above 0 of one of some kinds."""
     return isinstance(value, kinds) and 0 < value < math.inf
 
 

@@ -1,11 +1,10 @@
-"""Weights in the Hugging Face layout: `config.json` and safetensors, in one file or several."""
+"""Weights in the Hugging Face layout: safetensors, in one file or several."""
 
 from __future__ import annotations
 
 import json
 import re
 import shutil
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from torch import nn
 from torch.distributed.tensor import DTensor, distribute_tensor
 
 from glotmill.trainer.config import ConfigError
-from glotmill.trainer.model import Llama, LlamaConfig
+from glotmill.trainer.model import Llama
 
 _SINGLE, _INDEX, _PARTS = "model.safetensors", "model.safetensors.index.json", "sharded"
 _FILE_BYTES = 5 << 30
@@ -117,16 +116,3 @@ def save_weights(
         content = {**config, "dtype": str(dtype).removeprefix("torch.")}
         content.pop("torch_dtype", None)  # its older name
         (folder / "config.json").write_text(json.dumps(content, indent=2) + "\n")
-
-
-def config_json(config: LlamaConfig) -> dict[str, Any]:
-    """The `config.json` of one of our models, as both older and newer `transformers` read it."""
-    rope = config.rope_scaling
-    return {
-        "architectures": ["LlamaForCausalLM"],
-        **asdict(config),
-        "model_type": "llama",
-        "hidden_act": "silu",
-        "rope_parameters": {**rope, "rope_theta": config.rope_theta},
-        "rope_scaling": rope if rope["rope_type"] != "default" else None,
-    }

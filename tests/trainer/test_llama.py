@@ -8,15 +8,10 @@ import pytest
 torch = pytest.importorskip("torch", reason="torch is not installed: pip install 'glotmill[train]'")
 transformers = pytest.importorskip("transformers", reason="transformers is not installed")
 
-from glotmill.trainer.build import read_json  # noqa: E402
 from glotmill.trainer.config import ConfigError  # noqa: E402
-from glotmill.trainer.model import Llama, LlamaConfig, document_mask  # noqa: E402
-from glotmill.trainer.weights import (  # noqa: E402
-    config_json,
-    init_weights,
-    load_weights,
-    save_weights,
-)
+from glotmill.trainer.model import Llama, document_mask  # noqa: E402
+from glotmill.trainer.model_json import config_json, config_of, read_json  # noqa: E402
+from glotmill.trainer.weights import init_weights, load_weights, save_weights  # noqa: E402
 
 BASE = {
     "vocab_size": 160,
@@ -57,7 +52,7 @@ def theirs(shape: dict[str, Any]) -> Any:
 
 
 def ours(folder: Path) -> Llama:
-    model = Llama(LlamaConfig.from_json(read_json(folder / "config.json")))
+    model = Llama(config_of(read_json(folder)))
     load_weights(model, folder)
     return model.eval()
 
@@ -84,7 +79,7 @@ def test_weights_in_several_files(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", SHAPES)
 @pytest.mark.parametrize("file_bytes", [1 << 30, 60_000])
 def test_transformers_reads_what_we_write(name: str, file_bytes: int, tmp_path: Path) -> None:
-    config = LlamaConfig.from_json({**SHAPES[name], "model_type": "llama"})
+    config = config_of({**SHAPES[name], "model_type": "llama"})
     model = Llama(config).eval()
     init_weights(model, seed=3)
     save_weights(model, tmp_path, config_json(config), torch.float32, file_bytes=file_bytes)
@@ -125,14 +120,14 @@ def test_an_older_config_json() -> None:
     scaling = {key: LLAMA_3_SCALING[key] for key in LLAMA_3_SCALING if key != "rope_theta"}
     older = {**BASE, "model_type": "llama", "rope_theta": 500_000.0, "rope_scaling": scaling}
     newer = {**BASE, "model_type": "llama", "rope_parameters": LLAMA_3_SCALING}
-    one, other = LlamaConfig.from_json(older), LlamaConfig.from_json(newer)
+    one, other = config_of(older), config_of(newer)
     assert one.rope_theta == other.rope_theta == 500_000.0
     assert one.rope_scaling["factor"] == other.rope_scaling["factor"] == 8.0
 
 
 def test_another_architecture() -> None:
     with pytest.raises(ConfigError, match=r"model_type 'gpt_neox'.*model.transformers"):
-        LlamaConfig.from_json({**BASE, "model_type": "gpt_neox"})
+        config_of({**BASE, "model_type": "gpt_neox"})
 
 
 @pytest.mark.parametrize(
@@ -156,12 +151,13 @@ def test_another_architecture() -> None:
 )
 def test_a_config_json_that_lacks_something(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        LlamaConfig.from_json({**BASE, "model_type": "llama", **changes})
+        config_of({**BASE, "model_type": "llama", **changes})
 
 
-def test_a_config_json_that_is_no_map() -> None:
-    with pytest.raises(ConfigError, match=r"config.json is not a map of keys"):
-        LlamaConfig.from_json([BASE])  # type: ignore[arg-type]
+def test_a_config_json_that_is_no_map(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("[1]")
+    with pytest.raises(ConfigError, match=r"config.json is damaged: 'list' object is not"):
+        read_json(tmp_path)
 
 
 def test_buffers_that_are_saved_are_in_the_files(tmp_path: Path) -> None:
@@ -186,11 +182,11 @@ def test_buffers_that_are_saved_are_in_the_files(tmp_path: Path) -> None:
 
 def test_weights_that_do_not_fit(tmp_path: Path) -> None:
     theirs(SHAPES["llama2"]).save_pretrained(tmp_path)
-    config = LlamaConfig.from_json({**SHAPES["llama2"], "model_type": "llama", "vocab_size": 161})
+    config = config_of({**SHAPES["llama2"], "model_type": "llama", "vocab_size": 161})
     with pytest.raises(ConfigError, match="do not fit together"):
         load_weights(Llama(config), tmp_path)
     theirs({**SHAPES["llama2"], "attention_bias": True}).save_pretrained(tmp_path)
-    fits = LlamaConfig.from_json({**SHAPES["llama2"], "model_type": "llama"})
+    fits = config_of({**SHAPES["llama2"], "model_type": "llama"})
     with pytest.raises(ConfigError, match=r"k_proj.bias .* config.json does not know"):
         load_weights(Llama(fits), tmp_path)
     (tmp_path / "model.safetensors").unlink()
