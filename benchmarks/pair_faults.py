@@ -1,10 +1,11 @@
 """What filters for pairs find, and what they cost in good pairs: glotmill and OpusFilter.
 
     python benchmarks/pair_faults.py --opusfilter VENV      # GLOTMILL_DATA set
+    python benchmarks/pair_faults.py --on-mismatch drop
 
 Both judge the planted faults of `messy/bitext_noise.tsv.zst`, English with 30 labels. OpusFilter
 takes a pair of files for each of them, with the scripts of its sides. Prints the share of each kind
-that is dropped. VENV has OpusFilter 3.3.1.
+that is dropped, and glotmill's reasons. VENV has OpusFilter 3.3.1.
 """
 
 from __future__ import annotations
@@ -14,11 +15,11 @@ import csv
 import os
 import subprocess
 import tempfile
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 
 import zstandard
-from pyarrow.parquet import read_table
+from pair_outcomes import outcomes
 
 RECIPE = """\
 glotmill: 1
@@ -29,7 +30,9 @@ sources:
     path: {path}
     id: pair_id
     pairs: {{sides: [{{text: src, code_column: src_lang}}, {{text: tgt, code_column: tgt_lang}}]}}
+identify: {{on_mismatch: {on_mismatch}}}
 """
+GOOD = ("ok", "duplicate")
 SCRIPTS = {
     "Arab": "Arabic",
     "Beng": "Bengali",
@@ -46,23 +49,13 @@ def read(path: Path) -> Rows:
         return list(csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE))
 
 
-def kept_by_glotmill(path: Path, scratch: Path) -> set[str]:
-    """Identifiers of the pairs that ingest keeps, with the built-in model and its defaults."""
-    from glotmill.pipelines.run import prepare
-    from glotmill.schemas.loading import load_recipe
-    from glotmill.transforms.ingest import UnitIngester
-
-    recipe, root = scratch / "recipe.yaml", scratch / "out"
-    recipe.write_text(RECIPE.format(path=path.absolute()))
-    lock = prepare(load_recipe(recipe), str(root), lambda line: None)
-    ingester = UnitIngester(lock.recipe, str(root))
-    ingester.setup()
-    kept: set[str] = set()
-    for unit in lock.units:
-        if (file := ingester.ingest(unit).file("documents")) is not None:
-            table = read_table(root / file.path, columns=["external_id"])
-            kept.update(table.column(0).to_pylist())
-    return kept
+def judged_by_glotmill(path: Path, scratch: Path, on_mismatch: str) -> dict[str, str | None]:
+    """The reason that ingest gives each pair, by identifier; None for those that it keeps."""
+    recipe = scratch / "recipe.yaml"
+    recipe.write_text(RECIPE.format(path=path.absolute(), on_mismatch=on_mismatch))
+    table = outcomes(recipe, scratch / "out")
+    columns = (table.column(name).to_pylist() for name in ("external_id", "drop_reason"))
+    return dict(zip(*columns, strict=True))
 
 
 def kept_by_opusfilter(rows: Rows, venv: Path, scratch: Path) -> set[str]:
@@ -85,24 +78,45 @@ def kept_by_opusfilter(rows: Rows, venv: Path, scratch: Path) -> set[str]:
     return kept
 
 
+def print_kinds(rows: Rows, reasons: dict[str, str | None], kept: dict[str, set[str]]) -> None:
+    """A row for each kind: what is dropped, and for which reasons glotmill does."""
+    print(f"| kind | pairs | {' | '.join(kept)} | glotmill's reasons |")
+    print(f"|---|{'---|' * (2 + len(kept))}")
+    for kind in sorted({row["gold"] for row in rows}):
+        of_kind = {row["pair_id"] for row in rows if row["gold"] == kind}
+        dropped = (f"{1 - len(of_kind & each) / len(of_kind):.1%}" for each in kept.values())
+        given = Counter(reason for each in of_kind if (reason := reasons[each]) is not None)
+        said = ", ".join(f"{reason} {count}" for reason, count in given.most_common())
+        print(f"| {kind} | {len(of_kind)} | {' | '.join(dropped)} | {said} |")
+
+
+def print_sums(rows: Rows, kept: dict[str, set[str]]) -> None:
+    """How much of the faults goes, and how much of the rest is good."""
+    good = {row["pair_id"] for row in rows if row["gold"] in GOOD}
+    bad = {row["pair_id"] for row in rows} - good
+    print(f"\ngood of what came in: {len(good) / len(rows):.1%}")
+    for name, each in kept.items():
+        faults, rest = 1 - len(bad & each) / len(bad), len(good & each) / len(each)
+        print(f"{name}: {faults:.1%} of the faults are dropped; good of what is kept: {rest:.1%}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--opusfilter", type=Path, metavar="VENV")
+    parser.add_argument("--on-mismatch", choices=("keep", "drop"), default="keep")
     arguments = parser.parse_args()
     path = Path(os.environ["GLOTMILL_DATA"]) / "messy" / "bitext_noise.tsv.zst"
     rows = read(path)
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)
-        kept = {"glotmill": kept_by_glotmill(path, scratch)}
+        reasons = judged_by_glotmill(path, scratch, arguments.on_mismatch)
+        kept = {"glotmill": {each for each, reason in reasons.items() if reason is None}}
         if arguments.opusfilter:
             kept["OpusFilter"] = kept_by_opusfilter(rows, arguments.opusfilter, scratch)
-    print(f"| kind | pairs | {' | '.join(kept)} |\n|---|{'---|' * (1 + len(kept))}")
-    for kind in sorted({row["gold"] for row in rows}):
-        of_kind = {row["pair_id"] for row in rows if row["gold"] == kind}
-        dropped = (f"{1 - len(of_kind & each) / len(of_kind):.1%}" for each in kept.values())
-        print(f"| {kind} | {len(of_kind)} | {' | '.join(dropped)} |")
+    print_kinds(rows, reasons, kept)
+    print_sums(rows, kept)
 
 
 if __name__ == "__main__":
