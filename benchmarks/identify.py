@@ -107,7 +107,7 @@ class Predictors:
     def free(self, text: str, script: str) -> Prediction:
         """The likeliest label of all; its language alone is compared."""
         score, raw = self.model.predict(text, 1)[0]
-        return Prediction(lid_label(self.model.family, raw)[0], score)
+        return Prediction(lid_label(self.model.family, raw)[0][:3], score)
 
     def top5(self, text: str, script: str) -> Prediction:
         """The likeliest label of the script among the first five."""

@@ -1,7 +1,9 @@
 """What the labels of language identifiers mean.
 
 GlotLID and its kind say ``__label__swh_Latn``, which is a label of this registry. Others say what
-their training data was filed under: the ``als`` of lid.176 is not Tosk Albanian but Alemannic.
+their training data was filed under: the ``als`` of lid.176 is not Tosk Albanian but Alemannic,
+and its ``kk`` is Kazakh as the Wikipedia writes it, in Cyrillic: of Kazakh in Latin it knows
+nothing.
 """
 
 from __future__ import annotations
@@ -25,13 +27,14 @@ def lid_label(model: str, raw: str) -> tuple[str, ...]:
         raw: The label as the model gives it, with or without ``__label__``.
 
     Returns:
-        Labels ``xxx_Xxxx`` where the model names a script, else ISO 639-3 codes.
+        Labels ``xxx_Xxxx`` where the model names a script or is known to have learned the language
+        in it, else ISO 639-3 codes.
 
     Raises:
         UnknownCode: The label is no known code.
 
     >>> lid_label("lid.176", "__label__als"), lid_label("lid.176.ftz", "fa")
-    (('gsw',), ('pes', 'prs', 'fas'))
+    (('gsw_Latn',), ('pes_Arab', 'prs_Arab', 'fas_Arab'))
     >>> lid_label("glotlid", "__label__swh_Latn")
     ('swh_Latn',)
     """
@@ -61,7 +64,9 @@ def _is_model(model: str, name: str) -> bool:
 def _tables() -> dict[str, MappingProxyType[str, tuple[str, ...]]]:
     tables: dict[str, dict[str, tuple[str, ...]]] = {}
     for row in read_rows("lid_labels"):
-        tables.setdefault(row["model"], {})[row["raw"]] = tuple(row["codes"].split())
+        codes, scripts = row["codes"].split(), row["scripts"].split()
+        labels = tuple(f"{code}_{script}" for code in codes for script in scripts)
+        tables.setdefault(row["model"], {})[row["raw"]] = labels
     return {model: MappingProxyType(labels) for model, labels in tables.items()}
 
 

@@ -42,8 +42,8 @@ class Identifier(Protocol):
 def candidate_label(family: str, raw: str, script: str) -> str | None:
     """The label of a model's raw label in the recognised script.
 
-    A label that names a script is taken in that script. One that names a language alone is taken
-    in every script of the language.
+    A label that names a script, or is known to have been learned in some, is taken in it. One that
+    names a language alone is taken in every script of the language.
 
     Returns:
         None where the language is not written in that script, or is no language.
