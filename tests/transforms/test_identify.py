@@ -144,7 +144,8 @@ def test_only_labels_in_the_recognised_script_are_taken(glotlid):
         ("als", "Latn", "gsw_Latn"), ("sw", "Latn", "swh_Latn"), ("zh", "Hans", "cmn_Hans"),
         ("eml", "Latn", "egl_Latn"),
         # The registry knows these scripts of the languages, the model does not.
-        ("be", "Latn", None), ("kk", "Arab", None), ("tt", "Arab", None), ("tt", "Latn", "tat_Latn"),
+        ("be", "Latn", None), ("kk", "Arab", None), ("tt", "Arab", None),
+        ("tt", "Latn", "tat_Latn"),
     ],
 )  # fmt: skip
 def test_labels_of_the_builtin_model(raw, script, label):
