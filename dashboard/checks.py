@@ -32,6 +32,15 @@ class Equation:
         values = [value for _, value in self.terms]
         return self.left[1] == sum(values) and min(self.left[1], *values) >= 0
 
+    def __str__(self) -> str:
+        """It as a line.
+
+        >>> str(Equation("news", ("read", 5), [("kept", 3), ("dropped", 1)]))
+        'news: 5 read = 3 kept + 1 dropped'
+        """
+        left, *terms = (f"{value:,} {name}" for name, value in (self.left, *self.terms))
+        return f"{self.about or 'all records'}: {left} = {' + '.join(terms)}"
+
 
 def conservation(flow: Flow, rows: Mapping[tuple[str, str], int]) -> list[Equation]:
     """The conservation law of a source.

@@ -227,6 +227,7 @@ def summary(report: Report) -> bytes:
         **{kind.name: _summary_of(kind, report) for kind in report.kinds},
         "num_checks": report.num_checks,
         "num_failed_checks": len(report.failed),
+        "failed_checks": list(map(str, report.failed)),
     }
     return (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()
 

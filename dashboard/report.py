@@ -25,6 +25,8 @@ PAGE = "report.html"
 #: The page with training: beside the other, whose bytes the corpus's manifests promise.
 TRAINING_PAGE = "report-training.html"
 FOLDER = "statistics"
+#: The totals for programs.
+SUMMARY_PATH = "statistics/summary.json"
 
 
 def build_report(root: str) -> list[FileEntry]:
@@ -50,7 +52,7 @@ def build_report(root: str) -> list[FileEntry]:
         *_pairs(root, report),
         *_profiles(root, "profiles", profiles_table(gathered.profiles)),
         *_profiles(root, "pair_profiles", pair_profiles_table(gathered.pair_profiles)),
-        _write(root, f"{FOLDER}/summary.json", summary(report)),
+        _write(root, SUMMARY_PATH, summary(report)),
         _write(root, f"{FOLDER}/metrics.prom", metrics(report)),
         _write(root, PAGE, render(report).encode()),
     ]

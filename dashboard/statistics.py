@@ -20,6 +20,7 @@ from glotmill.schemas.tables import DIRECTIONS, PLAN, STATISTICS
 from glotmill.transforms import storage
 from glotmill.transforms.directions import FOLDER as DIRECTIONS_FOLDER
 from glotmill.transforms.directions import merge_directions
+from glotmill.transforms.findings import FINDINGS_PATH, Finding, findings_of_json
 from glotmill.transforms.plan import PLAN_PATH
 from glotmill.transforms.sketches import Sketches, merge_table
 from glotmill.transforms.statistics import merge
@@ -63,6 +64,8 @@ class Gathered:
         documents: in the schema DOCUMENTS.
         rejected: in the schema `examples.REJECTED_GROUPS`.
         plan: the mixture, in the schema PLAN.
+        findings: what of the mixture cannot be had, and what else should be known; empty where the
+            stage wrote none.
         rates: what is drawn by domain, in the schema RATES; None where the stage wrote none.
         available: what may be drawn, in the schema AVAILABLE; None likewise.
         fertility: tokens of the sides of pairs, in the schema FERTILITY; None likewise.
@@ -84,6 +87,7 @@ class Gathered:
     documents: pa.Table
     rejected: pa.Table
     plan: pa.Table
+    findings: Sequence[Finding]
     rates: pa.Table | None
     available: pa.Table | None
     fertility: pa.Table | None
@@ -126,6 +130,7 @@ def gather(root: str, finished: Collection[str] | None = None) -> Gathered:
         documents=described(statistics, lock),
         rejected=rejected_groups(_paths(root, ingest, "ingest/rejected")),
         plan=read_table(f"{root}/{_listed(mix, PLAN_PATH)}") if planned else PLAN.empty_table(),
+        findings=_findings(root, mix),
         rates=_if_listed(root, mix, RATES_PATH),
         available=_if_listed(root, manifests.get(COMPOSE), AVAILABLE_PATH),
         fertility=_if_listed(root, manifests.get(COMPOSE), FERTILITY_PATH),
@@ -182,6 +187,12 @@ def _profiles(root: str, ingest: Manifest, lock: Lock) -> tuple[list[Profile], l
         for source in (sources[name], None):
             merge_table(of_pairs.setdefault(source, {}), table)
     return profiles(of_documents, lock.recipe.sources), pair_profiles(of_pairs.items())
+
+
+def _findings(root: str, mix: Manifest) -> list[Finding]:
+    if all(entry.path != FINDINGS_PATH for entry in mix.files):
+        return []
+    return findings_of_json(storage.read_bytes(f"{root}/{FINDINGS_PATH}"))
 
 
 def _if_listed(root: str, manifest: Manifest | None, path: str) -> pa.Table | None:

@@ -7,22 +7,16 @@ from collections.abc import Callable, Mapping
 from glotmill.pipelines.errors import UserError
 from glotmill.schemas import recipe
 from glotmill.schemas.problems import Position
+from glotmill.schemas.shares import place_of, share_table
 from glotmill.transforms.cluster_sizes import PATH as CLUSTERS_PATH
 from glotmill.transforms.compose import SIZES_PATH
+from glotmill.transforms.findings import Finding
 from glotmill.transforms.plan import Group, MixturePlan
 from glotmill.transforms.rehydrate import Weights, mean_weights, rehydration
 from glotmill.transforms.tables import read_table
 
-# The key of the recipe that a finding is about.
-_KEYS = {
-    "budget": "budget",
-    "share": "shares",
-    "min": "labels",
-    "mins": "labels",
-    "domain_cap": "domain_caps",
-    "no_text": "shares",
-    "no_share": "shares",
-}
+# The key of the recipe that a finding is about, where it is not about an entry of it.
+_KEYS = {"budget": "budget", "mins": "labels", "domain_cap": "domain_caps"}
 
 
 def refuse_infeasible(
@@ -42,9 +36,18 @@ def refuse_infeasible(
         return
     lines = []
     for finding in mixture.infeasible:
-        where = f"{position('mix', _KEYS[finding.kind])}: " if position else ""
+        where = f"{position('mix', *_place(finding, mix))}: " if position else ""
         lines.append(f"{where}{finding}")
     raise UserError("\n".join(lines))
+
+
+def _place(finding: Finding, mix: recipe.Mix) -> tuple[str, ...]:
+    """The keys, inside the section, that lead to what a finding is about."""
+    if finding.kind in ("min", "mins") and len(finding.labels) == 1:
+        return ("labels", *finding.labels, "min")
+    if finding.kind in _KEYS:
+        return (_KEYS[finding.kind],)
+    return ("shares", *place_of(share_table(mix.shares or {}), finding.subject))
 
 
 def mean_weights_of(root: str, mix: recipe.Mix) -> Mapping[Group, float]:

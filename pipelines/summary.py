@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 
 import pyarrow as pa
@@ -9,12 +10,16 @@ import pyarrow.compute as pc
 from rich.console import Console
 from rich.table import Table
 
+from glotmill.dashboard.report import PAGE, SUMMARY_PATH
+from glotmill.pipelines.planning.printing import print_findings
 from glotmill.pipelines.stages.base import Manifests, statistics_of
 from glotmill.pipelines.undrawn import undrawn
 from glotmill.schemas.recipe import Recipe
 from glotmill.schemas.wording import counted
+from glotmill.transforms import storage
 from glotmill.transforms.directions import FOLDER as DIRECTIONS_FOLDER
 from glotmill.transforms.directions import merge_directions
+from glotmill.transforms.findings import FINDINGS_PATH, findings_of_json, some_of
 from glotmill.transforms.plan import PLAN_CSV_PATH, PLAN_PATH
 from glotmill.transforms.realised import PATH as REALISED_PATH
 from glotmill.transforms.tables import read_table
@@ -52,6 +57,8 @@ def print_summary(console: Console, recipe: Recipe, root: str, manifests: Manife
         _print_pairs(console, root, manifests)
     if manifests["ingest"].counts["rejected"]:
         console.print(f"rejected records with their reasons: {root}/ingest/rejected", markup=False)
+    print_findings(console, findings_of_json(storage.read_bytes(f"{root}/{FINDINGS_PATH}")))
+    _print_failed(console, root)
 
 
 def counts_by_kind(recipe: Recipe, root: str, manifests: Manifests) -> Mapping[str, Counts]:
@@ -162,5 +169,16 @@ def _print_pairs(console: Console, root: str, manifests: Manifests) -> None:
             console.print(f"{name}: {documents} of {pairs}, repeats included")
 
 
+def _print_failed(console: Console, root: str) -> None:
+    """Says which checks of the report fail."""
+    summary = json.loads(storage.read_bytes(f"{root}/{SUMMARY_PATH}"))
+    if failed := summary["failed_checks"]:
+        console.print(
+            f"the numbers do not add up: {len(failed)} of {summary['num_checks']} checks fail "
+            f"({some_of(failed)}); see Conservation in {root}/{PAGE}",
+            markup=False,
+        )
+
+
 def _total(table: pa.Table, column: str) -> int:
-    return int(pc.sum(table.column(column)).as_py())
+    return int(pc.sum(table.column(column)).as_py() or 0)  # the sum of no rows is none

@@ -21,7 +21,7 @@ class Stage(Model):
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9]+$")]
     """Short, of small letters and digits: it stands in the names of datasets."""
-    parts: dict[Category | Literal["*"], _Part]
+    parts: dict[Literal[Category, "*"], _Part]
     """How much of a category is seen here, relative to the other stages; `"*"`: of all others."""
 
     @field_validator("parts")

@@ -15,6 +15,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
+from glotmill.schemas.mixture import full_text_key
 from glotmill.schemas.problems import (
     Location,
     Position,
@@ -83,7 +84,17 @@ def load_recipe(path: str | os.PathLike[str], read: Read = read_file) -> LoadedR
     name = os.fspath(path)
     document = _load(name, read, seen=())
     recipe = validated(Recipe, document, name, json_schema())
-    return LoadedRecipe(recipe, name, document.positions)
+    return LoadedRecipe(recipe, name, _with_full_names(document.positions))
+
+
+def _with_full_names(positions: Mapping[Location, Position]) -> dict[Location, Position]:
+    """Positions, those of labels of the mixture by their full names as well."""
+    named = {
+        (*location[:2], full_text_key(str(location[2])), *location[3:]): position
+        for location, position in positions.items()
+        if location[:2] == ("mix", "labels") and len(location) > 2
+    }
+    return {**named, **positions}
 
 
 _Validated = TypeVar("_Validated", bound=BaseModel)

@@ -16,6 +16,7 @@ from glotmill.schemas.tiers import MAX_RATE, CategoryTiers, Rate, Tier, TiersOpt
 from glotmill.schemas.values import MANY_LANGUAGES, Category, Share, by_label, label_of, misplaced
 
 _CATEGORIES = get_args(Category)
+_ALPHA = 0.3
 _PAIR = re.compile(r"[a-z]{3}_[A-Z][a-z]{3}(-[a-z]{3}_[A-Z][a-z]{3})+")
 
 Weight = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
@@ -37,6 +38,16 @@ class Validation(Model):
     """Never more than this per label."""
     min_documents: int = Field(1, ge=0)
     """At least this many per label that has ten times as many."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Validation:
+        # None at all may be held out without a word on the least number, which is 1.
+        if self.min_documents > max(self.max_documents, 1):
+            raise ValueError(
+                f"'min_documents' is {self.min_documents}, more than 'max_documents', which is "
+                f"{self.max_documents}"
+            )
+        return self
 
 
 def _ascending(table: Mapping[int, float], *where: str) -> dict[int, float]:
@@ -87,10 +98,20 @@ def text_key(category: str, label: str) -> str:
     return f"{category}/{label}"
 
 
-def _text_key(key: str, where: tuple[str, ...]) -> str:
+def full_text_key(key: str, *where: str) -> str:
     """The full name of what a person may write shorter.
 
     A label by itself is text of the category `monolingual`, or of `bitext` where it is of pairs.
+
+    Args:
+        key: what a person wrote.
+        where: its location in the recipe.
+
+    Raises:
+        PydanticCustomError: it names no category, or no label.
+
+    >>> full_text_key("zh-Hant"), full_text_key("fra_Latn-eng_Latn")
+    ('monolingual/zho_Hant', 'bitext/eng_Latn-fra_Latn')
     """
     category, slash, label = key.rpartition("/")
     if slash and category not in _CATEGORIES:
@@ -108,7 +129,7 @@ def _by_text(values: Mapping[str, _Value], *where: str) -> dict[str, _Value]:
     """Values by the full names of what their keys name, none twice."""
     known: dict[str, _Value] = {}
     for key, value in values.items():
-        name = _text_key(key, (*where, key))
+        name = full_text_key(key, *where, key)
         if name in known:
             raise misplaced(f"'{name}' is listed twice", *where, key)
         known[name] = value
@@ -145,9 +166,9 @@ class LabelOptions(Model):
     """What holds for one label."""
 
     min: Amount | None = None
-    """At least so much is drawn, in the unit of `count_by`."""
+    """At least so much is drawn to within a document, in the unit of `count_by`."""
     max: Amount | None = None
-    """At most so much is drawn."""
+    """At most so much is drawn, to within a document."""
     rate: Rate | None = None
     """In place of that of its tier; 0 leaves the label out."""
 
@@ -167,7 +188,7 @@ class Mix(Model):
     """Name of a shipped table, a table written here, or one for each category."""
     strategy: Literal["rates", "temperature", "unimax", "shares"] = "rates"
     """By rates of tiers, by a power of what there is, equally, or by shares of categories."""
-    alpha: float = Field(0.3, ge=0.0, le=1.0)
+    alpha: float = Field(_ALPHA, ge=0.0, le=1.0)
     """`temperature`: a label weighs as much as there is of it, to this power."""
     budget: Amount | None = None
     """What is drawn for training in all, in the unit of `count_by`."""
@@ -229,6 +250,17 @@ class Mix(Model):
         if self.strategy != "shares" and self.shares is not None:
             message = f"'shares' is for 'strategy: shares', not for '{self.strategy}'"
             raise misplaced(message, "mix", "shares")
+        return self
+
+    @model_validator(mode="after")
+    def _used(self) -> Mix:
+        # Their defaults say nothing: the lock of a run writes all of them out.
+        if self.strategy != "shares" and self.within != "rates":
+            message = f"'within' is for 'strategy: shares', not for '{self.strategy}'"
+            raise misplaced(message, "mix", "within")
+        if "temperature" not in (self.strategy, self.within) and self.alpha != _ALPHA:
+            message = "'alpha' is for 'strategy: temperature', or 'within: temperature'"
+            raise misplaced(message, "mix", "alpha")
         return self
 
     @model_validator(mode="after")

@@ -15,6 +15,9 @@ Location = tuple[str | int, ...]
 # A union, by its location, and the branch of it that an error is about.
 _Branches = tuple[tuple[Location, str], ...]
 
+# What pydantic adds to the location of an error about a key of a map.
+_KEY = "[key]"
+
 # How near two keys are that are taken for one mistyped; difflib's own default.
 _NEAR = 0.6
 
@@ -122,9 +125,11 @@ def _fault(detail: Any, data: Any) -> _Fault:
     """The error, its location parted into what was written and what pydantic adds for unions."""
     location: list[str | int] = []
     branches: list[tuple[Location, str]] = []
-    node, context = data, detail.get("ctx", {})
+    node, context, kind = data, detail.get("ctx", {}), detail["type"]
     parts: Location = detail["loc"]
-    missing = parts[-1:] if detail["type"] == "missing" else ()
+    if parts[-1:] == (_KEY,) and kind == "literal_error":
+        parts, kind = parts[:-1], "unknown_key"
+    missing = parts[-1:] if kind == "missing" else ()
     for key in parts[: len(parts) - len(missing)]:
         if _holds(node, key):
             location.append(key)
@@ -132,7 +137,7 @@ def _fault(detail: Any, data: Any) -> _Fault:
         else:
             branches.append((tuple(location), str(key)))
     where = context.get("location", (*location, *missing))
-    return _Fault(where, tuple(branches), detail["type"], detail["input"], context, detail["msg"])
+    return _Fault(where, tuple(branches), kind, detail["input"], context, detail["msg"])
 
 
 def _holds(node: Any, key: str | int) -> bool:
@@ -187,9 +192,9 @@ def _fits(where: Location, faults: list[_Fault]) -> bool:
 def _message(fault: _Fault, schema: dict[str, Any]) -> str:
     location, kind = fault.location, fault.kind
     key = ".".join(map(str, location))
-    if kind == "extra_forbidden":
+    if kind in ("extra_forbidden", "unknown_key"):
         known = sorted(_known_keys(schema, location[:-1], fault.branches))
-        hint = did_you_mean(location[-1], known)
+        hint = did_you_mean(location[-1], known or _expected(fault))
         return f"unknown key '{location[-1]}'{_inside(location)}; {hint}"
     if kind == "missing":
         return f"missing key '{location[-1]}'" + _inside(location)
@@ -199,12 +204,17 @@ def _message(fault: _Fault, schema: dict[str, Any]) -> str:
     if kind == "misplaced":
         return fault.text
     if kind == "literal_error":
-        expected = fault.context["expected"]
-        return _not_one_of(key, fault.given, re.findall(r"'([^']*)'", expected) or [expected])
+        return _not_one_of(key, fault.given, _expected(fault))
     if kind == "union":
         return _no_branch(key, fault.given, list(_nodes_at(schema, location)))
     wanted = _WANTED.get(kind, fault.text.removeprefix("Input should be ")).format(**fault.context)
     return f"'{key}' wants {wanted}{_not(fault.given)}"
+
+
+def _expected(fault: _Fault) -> list[str]:
+    """What a literal may be."""
+    expected = fault.context["expected"]
+    return re.findall(r"'([^']*)'", expected) or [expected]
 
 
 def _inside(location: Location) -> str:

@@ -114,6 +114,26 @@ def _nodes(shares: Shares, exclude: Collection[str]) -> Iterator[ShareNode]:
             yield ShareNode(name, part.share, name, children=tiers)
 
 
+def place_of(shares: Shares, name: str) -> tuple[str, ...]:
+    """The keys that lead to a part of a tree, as written; none where it has no such part.
+
+    Args:
+        shares: the tree.
+        name: of the part, as that of a :class:`ShareNode`.
+
+    >>> place_of({"text": SharePart(share=1, of={"book": 2})}, "book")
+    ('text', 'of', 'book')
+    """
+    for key, given in shares.items():
+        if key == name:
+            return (key,)
+        if name.startswith(f"{key}/"):
+            return (key, "tiers", name.removeprefix(f"{key}/"))
+        if isinstance(given, SharePart) and (below := place_of(given.of or {}, name)):
+            return (key, "of", *below)
+    return ()
+
+
 def check_shares(shares: Shares, tiers: TiersOption, where: tuple[str, ...]) -> None:
     """Looks whether a tree names categories and tiers that there are, each category once.
 

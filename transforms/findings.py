@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from glotmill.schemas import recipe
 from glotmill.schemas.mixture import EVERY_DOMAIN, MaxEpochs
 from glotmill.schemas.problems import did_you_mean
 from glotmill.transforms.allocate import TOLERANCE
 from glotmill.transforms.bounds import LabelBounds
+
+#: Where those of a run are, relative to its output.
+FINDINGS_PATH = "mix/findings.json"
 
 _MOST_NAMES = 5
 # Amounts are told in so many digits, from a million on.
@@ -54,6 +58,26 @@ class Finding:
 
     def __str__(self) -> str:
         return f"{self.message}: {self.advice}"
+
+    @property
+    def told(self) -> str:
+        """It as a line, with whether the mixture is infeasible with it."""
+        return f"{'not met' if self.stops else 'note'}: {self}"
+
+
+def findings_json(findings: Iterable[Finding]) -> bytes:
+    """Findings for programs, each with its text for people."""
+    rows = [{**asdict(finding), "text": str(finding)} for finding in findings]
+    return json.dumps(rows, indent=2, ensure_ascii=False, allow_nan=False).encode()
+
+
+def findings_of_json(content: bytes) -> list[Finding]:
+    """What :func:`findings_json` made."""
+    rows = json.loads(content)
+    for row in rows:
+        del row["text"]
+        row["labels"] = tuple(row["labels"])
+    return [Finding(**row) for row in rows]
 
 
 def amount(value: float) -> str:

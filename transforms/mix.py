@@ -15,7 +15,7 @@ from apache_beam import typehints
 from glotmill.schemas import recipe
 from glotmill.schemas.curriculum import Stage
 from glotmill.schemas.model import Model
-from glotmill.schemas.tables import DRAWABLES
+from glotmill.schemas.tables import COUNTS, DRAWABLES
 from glotmill.transforms.batches import cut_by_bytes
 from glotmill.transforms.compose import TOKENS
 from glotmill.transforms.curriculum import SHUFFLED, Curriculum, read_curriculum
@@ -31,7 +31,7 @@ from glotmill.transforms.rehydrate import Weights, read_weights
 from glotmill.transforms.shards import DRAWN, FOLDER, ORDER, WriteShard
 from glotmill.transforms.split import read_splitter
 from glotmill.transforms.tables import read_batches, read_table, write_table
-from glotmill.transforms.unit_index import IndexedUnit
+from glotmill.transforms.unit_index import IndexedUnit, UnitIndex, read_manifest
 
 # Text that is copied at a time, where documents are drawn.
 _PART_BYTES = 32 * 2**20
@@ -188,9 +188,7 @@ class _DrawDocuments(beam.DoFn):
                 part = {name: values[start:end] for name, values in drawn.items()}
                 yield _drawn_batch(unit, batch, rows, part)
         if unit.category == "bitext":
-            path = f"{DIRECTIONS_FOLDER}/available-{unit.key}.parquet"
-            entry = write_table(self._root, path, merge_directions(directions))
-            write_record(self._root, FOLDER, f"available-{unit.key}", [entry])
+            _write_directions(self._root, unit, directions)
 
     def _rows(
         self, unit: IndexedUnit, directions: list[pa.Table]
@@ -233,6 +231,33 @@ class _Rows:
 
 def _count_directions(directions: list[pa.Table], pairs: pa.RecordBatch) -> None:
     directions.append(directions_of_pairs(pairs, {"outcome": "available", "reason": ""}))
+
+
+def _write_directions(root: str, unit: IndexedUnit, directions: Iterable[pa.Table]) -> str:
+    """Leaves the pairs of a unit by direction; gives the path of the record."""
+    path = f"{DIRECTIONS_FOLDER}/available-{unit.key}.parquet"
+    entry = write_table(root, path, merge_directions(directions))
+    return write_record(root, FOLDER, f"available-{unit.key}", [entry])
+
+
+class CountDirections:
+    """Counts the pairs of units from which nothing is drawn, as they are counted in drawing."""
+
+    def __init__(self, root: str) -> None:
+        """Takes the output directory, after deduplication."""
+        self._root = root
+
+    def setup(self) -> None:
+        """Reads the index of the units."""
+        self._index = UnitIndex(self._root, read_manifest(self._root, "deduplicate"))
+
+    def __call__(self, ordinal: int) -> str:
+        """Counts those of a unit; gives the path of its record."""
+        unit = self._index.units[ordinal]
+        directions: list[pa.Table] = []
+        for pairs, _ in self._index.surviving(unit, ["source", "label", "segment_labels", *COUNTS]):
+            _count_directions(directions, pairs)
+        return _write_directions(self._root, unit, directions)
 
 
 def _drawn_batch(

@@ -31,6 +31,7 @@ from glotmill.schemas.loading import LoadedRecipe
 from glotmill.transforms import storage
 from glotmill.transforms.bounds import Group
 from glotmill.transforms.compose import AVAILABLE_PATH
+from glotmill.transforms.findings import findings_json
 from glotmill.transforms.plan import MixturePlan, plan_csv, plan_mixture
 from glotmill.transforms.tables import read_table, write_table
 
@@ -165,13 +166,12 @@ def write_plan(
     Returns:
         Names of the files.
     """
-    findings = [{**asdict(finding), "text": str(finding)} for finding in mixture.findings]
     tables = {"plan.parquet": mixture.plan, "rates.parquet": mixture.rates}
     if report.sources:
         tables["estimates.parquet"] = estimated
     texts = {
         "plan.csv": plan_csv(mixture.plan),
-        "findings.json": _json(findings),
+        "findings.json": findings_json(mixture.findings),
         "plan.json": _json(asdict(report)),
         "plan.html": render_plan(report).encode(),
     }

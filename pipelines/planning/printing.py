@@ -15,6 +15,7 @@ from glotmill.pipelines.undrawn import undrawn
 from glotmill.schemas import recipe
 from glotmill.schemas.mixture import text_key
 from glotmill.transforms.bounds import Group
+from glotmill.transforms.findings import Finding
 from glotmill.transforms.plan import MixturePlan
 
 #: Half widths of intervals of what each category and label has; None where none can be given.
@@ -47,9 +48,13 @@ def print_mixture(
     if silent := undrawn(rows):
         told = f"{silent}: see 'mix' of the recipe, and 'binding' in the files"
         console.print(told, markup=False, emoji=False)
-    for finding in mixture.findings:
-        kind = "not met" if finding.stops else "note"
-        console.print(f"{kind}: {finding}", markup=False, emoji=False)
+    print_findings(console, mixture.findings)
+
+
+def print_findings(console: Console, findings: Iterable[Finding]) -> None:
+    """Prints what of a recipe cannot be had, and what else should be known."""
+    for finding in findings:
+        console.print(finding.told, markup=False, emoji=False)
 
 
 def _shown(rows: list[dict[str, Any]]) -> Iterator[tuple[str, list[dict[str, Any]]]]:

@@ -22,11 +22,12 @@ from glotmill.pipelines.stages.training import (
 from glotmill.pipelines.unit_keys import fingerprint
 from glotmill.schemas.manifest import FileEntry
 from glotmill.schemas.mixture import EVERY_DOMAIN
-from glotmill.schemas.tables import DIRECTIONS, RATES
+from glotmill.schemas.tables import RATES
 from glotmill.transforms import storage
 from glotmill.transforms.cluster_sizes import PATH as CLUSTER_SIZES_PATH
 from glotmill.transforms.compose import AVAILABLE_PATH
 from glotmill.transforms.directions import FOLDER as DIRECTIONS_FOLDER
+from glotmill.transforms.findings import FINDINGS_PATH, findings_json
 from glotmill.transforms.fit import (
     RATES_PATH,
     WriteEvents,
@@ -37,6 +38,7 @@ from glotmill.transforms.fit import (
     targets_of,
     write_brackets,
 )
+from glotmill.transforms.mix import CountDirections
 from glotmill.transforms.plan import PLAN_CSV_PATH, PLAN_PATH, MixturePlan, plan_csv, plan_mixture
 from glotmill.transforms.realised import FOLDER as DRAWN_FOLDER
 from glotmill.transforms.realised import PATH as REALISED_PATH
@@ -50,7 +52,7 @@ from glotmill.transforms.tables import read_table, write_table
 from glotmill.transforms.token_shards import JoinDatasets, runs_of
 
 #: Raised by one whenever the stage gives other output for the same recipe and input.
-VERSION = 7
+VERSION = 8
 # What one worker reads, draws and writes in the time another takes to start.
 _TEXT_BYTES_PER_WORKER = 256 * 2**20
 # Documents at whose draws one worker looks in that time.
@@ -95,16 +97,13 @@ class MixStage:
         ordinals = included_units(job)
         workers = job.workers_for(len(ordinals), num_bytes, _TEXT_BYTES_PER_WORKER)
         job.run(lambda p: build.mix(p, job.lock, job.root, ordinals, pieces), workers)
+        _count_left_out(job, before)
         _join(job, before)
         files += read_records(job.root, self.name)
         there = {entry.path for entry in files}
         for number in range(total):  # into some nothing may have been drawn
             if shard_path(output.parquet, number) not in there:
                 files += write_shard(job.root, output, number, ())
-        if any(source.is_bitext for source in job.lock.recipe.sources):
-            # Also where the mixture leaves them out: no counts of pairs are not counts of none.
-            path = f"{DIRECTIONS_FOLDER}/none.parquet"
-            files.append(write_table(job.root, path, DIRECTIONS.empty_table()))
         drawn = _drawn(job.root, files)
         mix = job.lock.recipe.mix
         rates = _realised_rates(read_table(f"{job.root}/{RATES_PATH}"), drawn, mix.counted)
@@ -130,14 +129,18 @@ class MixStage:
         refuse_many_datasets(recipe, plan.plan)
         rates = _exact_rates(job, plan.rates)
         write_table(job.root, RATES_PATH, rates)
-        csv = plan_csv(plan.plan)
-        sha256 = storage.write_atomically(f"{job.root}/{PLAN_CSV_PATH}", csv)
-        num_rows = plan.plan.num_rows
+        findings = findings_json(plan.findings)
         files += [
             write_table(job.root, PLAN_PATH, plan.plan),
-            FileEntry(path=PLAN_CSV_PATH, num_rows=num_rows, num_bytes=len(csv), sha256=sha256),
+            _written(job.root, PLAN_CSV_PATH, plan_csv(plan.plan), plan.plan.num_rows),
+            _written(job.root, FINDINGS_PATH, findings, len(plan.findings)),
         ]
         return files, plan
+
+
+def _written(root: str, path: str, content: bytes, num_rows: int) -> FileEntry:
+    sha256 = storage.write_atomically(f"{root}/{path}", content)
+    return FileEntry(path=path, num_rows=num_rows, num_bytes=len(content), sha256=sha256)
 
 
 def _rehydrate(job: Job) -> list[FileEntry]:
@@ -193,6 +196,17 @@ def _num_pieces(job: Job, plan: MixturePlan) -> int:
         for row in plan.plan.to_pylist()
     )
     return max(1, math.ceil(num_bytes / output.parquet.shards / _PIECE_BYTES))
+
+
+def _count_left_out(job: Job, before: Manifests) -> None:
+    """Counts the pairs by direction that the mixture leaves out: they are there all the same."""
+    recipe = job.lock.recipe
+    if "bitext" in recipe.mix.exclude:
+        sources = {source.name for source in recipe.sources if source.is_bitext}
+        units = enumerate(job.lock.units)
+        ordinals = [ordinal for ordinal, unit in units if unit.source in sources]
+        num_kept = before["ingest"].counts["kept"]
+        job.each_unit(CountDirections(job.root), ordinals, num_kept, _DRAWS_PER_WORKER)
 
 
 def _join(job: Job, before: Manifests) -> None:

@@ -11,7 +11,7 @@ from run_writer import lengths_of_pairs
 from glotmill.dashboard import IncompleteRun, build_report
 from glotmill.dashboard.amounts import Amount
 from glotmill.dashboard.names import language_name, languages_of, script_of
-from glotmill.dashboard.overview import make_report
+from glotmill.dashboard.overview import make_report, summary
 from glotmill.dashboard.page_data import dumps
 from glotmill.dashboard.pair_profiles import MEASURES, RANKS
 from glotmill.dashboard.pairs_page import MAX_PAIRS, pairs_data
@@ -121,10 +121,14 @@ def test_a_pair_that_no_direction_counts_is_noticed(make_pairs_run, tmp_path):
     root = make_pairs_run()
     path = tmp_path / "mix" / "directions" / "available-0.parquet"
     pq.write_table(pq.read_table(path).slice(1), path)
-    (failed,) = make_report(gather(root)).failed
+    report = make_report(gather(root))
+    (failed,) = report.failed
     assert failed.about == "pairs by direction"
     assert failed.left == ("surviving", 75)
     assert failed.terms == [("surviving by statistics", 115)]
+    assert json.loads(summary(report))["failed_checks"] == [
+        "pairs by direction: 75 surviving = 115 surviving by statistics"
+    ]
 
 
 def test_an_output_of_an_earlier_version_is_refused(make_pairs_run, tmp_path):

@@ -102,6 +102,19 @@ def test_directions_of_the_data(ran):
     assert validation["eng_Latn>isl_Latn"] == validation["isl_Latn>eng_Latn"] == 10
 
 
+def test_pairs_that_the_mixture_leaves_out_are_there_all_the_same(ran, tmp_path):
+    _, root, _ = run(tmp_path, RECIPE.replace("mix: {", "mix: {exclude: [bitext], "))
+    names = ["source", "direction", "num_available", "num_available_words"]
+    rows = pq.read_table(f"{ran[1]}/statistics/pairs.parquet", columns=names).to_pylist()
+    found = pq.read_table(f"{root}/statistics/pairs.parquet")
+    assert found.select(names).to_pylist() == [row for row in rows if row["num_available"]]
+    assert sum(found["num_train"].to_pylist() + found["num_validation"].to_pylist()) == 0
+    with open(f"{root}/statistics/summary.json", encoding="utf-8") as file:
+        summary = json.load(file)
+    assert summary["failed_checks"] == []
+    assert summary["pairs"]["unsampled"] == summary["pairs"]["surviving"] == 57
+
+
 def test_both_directions_and_two_epochs_are_counted(ran):
     rows = pq.read_table(f"{ran[1]}/statistics/pairs.parquet").to_pylist()
     german = [row for row in rows if row["label"] == "deu_Latn-eng_Latn"]

@@ -1,8 +1,11 @@
 """The command line: paths that look like something else, what to do next, wrong arguments."""
 
+import html
+import json
 import shutil
 import sys
 from collections.abc import Callable
+from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -12,6 +15,15 @@ from glotmill.pipelines import cli
 Invoke = Callable[..., tuple[int, str, str]]
 
 RECIPE = "glotmill: 1\nname: a\nsources:\n  - {name: a, path: x}\nmix:\n  tiers: uniform\n"
+RUN = """\
+glotmill: 1
+name: a
+identify: {enabled: false}
+sources:
+  - {name: a, path: a.txt, language: {code: eng}}
+mix:
+  tiers: uniform
+"""
 # Neither markup nor the name of an emoji.
 ODD = "a [v2] :smile:"
 
@@ -83,3 +95,51 @@ def test_a_file_that_is_missing(
     assert error.endswith(
         ".parquet is listed in the manifests of out and missing: run the recipe again\n"
     )
+
+
+def test_a_run_ends_with_what_its_plan_says(invoke: Invoke, tmp_path: Path) -> None:
+    (tmp_path / "recipe.yaml").write_text(
+        RUN + "  strategy: unimax\n  budget: 1.0e9\n  max_epochs: 2\n  on_infeasible: relax\n"
+        "  labels: {quy_Latn: {rate: 2}}\n"
+    )
+    (tmp_path / "a.txt").write_text("One line of prose.\nAnother line of it.\n")
+    ends = {}
+    for command in ("run", "plan"):
+        code, output, _ = invoke(command, "recipe.yaml", "--out", "out")
+        assert code == 0
+        lines = output.splitlines()
+        ends[command] = [line for line in lines if line.startswith(("not met: ", "note: "))]
+    assert ends["run"] == ends["plan"]
+    assert [line[:22] for line in ends["run"]] == [
+        "note: 'labels' names m",
+        "not met: the budget of",
+    ]
+    page = html.unescape((tmp_path / "out" / "report.html").read_text(encoding="utf-8"))
+    assert all(f"<bdi>{line}</bdi>" in page for line in ends["run"])
+
+
+def test_a_run_ends_with_the_checks_that_fail(invoke: Invoke, tmp_path: Path) -> None:
+    (tmp_path / "recipe.yaml").write_text(RUN)
+    (tmp_path / "a.txt").write_text("One line of prose.\n")
+    assert "do not add up" not in invoke("run", "recipe.yaml", "--out", "out")[1]
+    path = tmp_path / "out" / "statistics" / "summary.json"
+    summary = json.loads(path.read_text())
+    path.write_text(json.dumps(summary | {"failed_checks": ["plan: 1 surviving = 2 drawn"]}))
+    code, output, _ = invoke("run", "recipe.yaml", "--out", "out")
+    assert (code, output.splitlines()[-2]) == (
+        0,
+        f"the numbers do not add up: 1 of {summary['num_checks']} checks fail "
+        "(plan: 1 surviving = 2 drawn); see Conservation in out/report.html",
+    )
+
+
+@pytest.mark.parametrize("options", ["filters: {min_characters: 99}", "mix: {exclude: [code]}"])
+def test_a_run_that_has_nothing_to_draw(invoke: Invoke, tmp_path: Path, options: str) -> None:
+    tokenizer = resources.files("glotmill.recipes") / "sample" / "tokenizer.json"
+    text = RUN.partition("mix:")[0].replace("{name: a,", "{name: a, category: code,")
+    tokens = f"{{tokenizer: '{tokenizer}', formats: [megatron, parquet]}}"
+    (tmp_path / "recipe.yaml").write_text(f"{text}{options}\noutput: {{tokens: {tokens}}}\n")
+    (tmp_path / "a.txt").write_text("One line of prose.\nAnother line of it.\n")
+    code, output, errors = invoke("run", "recipe.yaml", "--out", "out")
+    assert (code, errors) == (0, "")
+    assert "\n0 tokens to train on, " in output

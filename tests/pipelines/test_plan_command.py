@@ -130,12 +130,34 @@ def test_a_recipe_that_cannot_be_met_ends_with_all_that_is_wrong(plan, tmp_path)
     with pytest.raises(UserError) as caught:
         plan(options, COUNTS)
     assert str(caught.value).splitlines() == [
-        "recipe.yaml:9: monolingual/swa_Latn is to have 500 words at least, and can have 200 "
+        "recipe.yaml:10: monolingual/swa_Latn is to have 500 words at least, and can have 200 "
         "(max_epochs): raise 'max_epochs', or lower its 'min' to 200",
         "recipe.yaml:8: the budget of 100,000 words cannot be met: all labels give 10,200 (2 "
         "labels at max_epochs): raise 'max_epochs', or lower the budget to 10,200",
     ]
     assert not (tmp_path / "out").exists()
+
+
+def test_each_finding_has_the_line_of_the_entry_it_is_about(plan):
+    options = (
+        "  strategy: shares\n  budget: 1.0e5\n  max_epochs: 2\n  labels:\n    eng_Latn:\n"
+        "      rate: 1\n    sw-Latn:\n      min: 500\n    monolingual/fra_Latn: {min: 9}\n"
+        "  shares:\n    all/prose:\n      share: 3\n      of:\n        monolingual:\n"
+        "          share: 2\n          tiers:\n            all: 1\n        book: 1\n    paper: 1\n"
+    )
+    with pytest.raises(UserError) as caught:
+        plan(options, "category,label,num_words\nmonolingual,swa_Latn,9\ncode,zxx_Zyyy,5\n")
+    assert [line.split(" ")[:2] for line in str(caught.value).splitlines()] == [
+        ["recipe.yaml:14:", "monolingual/swa_Latn"],
+        ["recipe.yaml:15:", "'labels'"],  # names monolingual/fra_Latn
+        ["recipe.yaml:8:", "the"],  # budget
+        ["recipe.yaml:17:", "all/prose"],
+        ["recipe.yaml:20:", "monolingual"],
+        ["recipe.yaml:23:", "monolingual/all"],
+        ["recipe.yaml:24:", "book"],
+        ["recipe.yaml:25:", "paper"],
+        ["recipe.yaml:16:", "'shares'"],  # say nothing of code
+    ]
 
 
 def test_a_relaxed_plan_says_what_is_not_met(plan, tmp_path):

@@ -30,6 +30,13 @@ def test_the_defaults_are_rates_of_tiers_and_nothing_else():
     assert Mix(count_by="whitespace_words").unit == "whitespace words"
 
 
+def test_options_that_are_of_no_use_may_have_their_defaults():
+    assert Mix(alpha=0.3, within="rates", validation={"max_documents": 0}) == Mix(
+        validation={"max_documents": 0, "min_documents": 1}
+    )
+    assert Mix(strategy="shares", shares={"book": 1}, within="temperature", alpha=0.5)
+
+
 def test_keys_of_labels_are_full_names(load):
     recipe = load(
         SOURCE + "mix:\n"
@@ -128,6 +135,17 @@ TREE = "strategy: shares, shares"
         ("budget: .inf", "'mix.budget' wants a finite number, not inf"),
         ("budget: much", "'mix.budget' wants a number, not 'much'"),
         ("alpha: 1.5", "'mix.alpha' wants at most 1, not 1.5"),
+        ("alpha: 0.5", "'alpha' is for 'strategy: temperature', or 'within: temperature'"),
+        ("strategy: shares, shares: {book: 1}, within: unimax, alpha: 0.5",
+         "'alpha' is for 'strategy: temperature', or 'within: temperature'"),
+        ("within: unimax", "'within' is for 'strategy: shares', not for 'rates'"),
+        ("validation: {min_documents: 10, max_documents: 3}",
+         "'mix.validation': 'min_documents' is 10, more than 'max_documents', which is 3"),
+        ("stages: [{name: a, parts: {biteext: 1}}]",
+         "unknown key 'biteext' in 'mix.stages.0.parts'; did you mean 'bitext'? "
+         f"(there are {CATEGORIES}, *)"),
+        ("stages: [{name: a, parts: {bitext: much}}]",
+         "'mix.stages.0.parts.bitext' wants a number, not 'much'"),
         ("within: shares",
          "'mix.within' is 'shares'; there are rates, temperature, unimax"),
         ("on_infeasible: go",

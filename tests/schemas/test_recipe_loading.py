@@ -222,6 +222,8 @@ def faults(schema: dict[str, Any], node: dict[str, Any], value: Any, at: str = "
         elif keyword == "additionalProperties":
             if rule is False and isinstance(value, dict):
                 found += [f"{at}.{key}" for key in value if key not in node["properties"]]
+        elif keyword == "propertyNames":
+            found += [f for key in value for f in faults(schema, rule, key, f"{at}.{key}")]
         elif not _CHECKS[keyword](value, rule):
             found.append(f"{at} {keyword} {rule}")
     if isinstance(value, dict):
@@ -320,7 +322,7 @@ mix:
     bitext: 32.3
     monolingual: {share: 26.3, tiers: {t: 2}}
     text: {share: 30, of: {paper: 13.2, book: 1.8}}
-  within: unimax
+  within: temperature
   max_epochs: {default: 20, tiers: {t: 1, bitext/all: 3}, labels: {swa_Latn: 50}}
   domain_caps: {religious: 0.33, "*": 0.5}
   labels: {swa_Latn: {min: 1.0e6, max: 1.0e7, rate: 5}, eng_Latn-swa_Latn: {max: 9}}
