@@ -51,7 +51,8 @@ def run_locally(build: Build, workers: int) -> None:
     if workers == 1:
         environment = EmbeddedPythonEnvironment.default()
     else:
-        command = f"exec {shlex.quote(sys.executable)} -m glotmill.pipelines.worker"
+        python = shlex.quote(sys.executable)
+        command = f"exec {python} -m glotmill.pipelines.worker {os.getpid()}"
         environment = SubprocessSDKEnvironment.from_command_string(command)
     options = _Options(
         [f"--direct_num_workers={workers}", "--default_sdk_harness_log_level=CRITICAL"]

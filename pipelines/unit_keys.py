@@ -17,13 +17,13 @@ from glotmill.transforms.evaluation_sets import EvaluationSetError, find_evaluat
 from glotmill.transforms.models.fasttext_model import BUILTIN
 
 #: Raised by one whenever ingest gives other output for the same recipe and input.
-INGEST_VERSION = 8
+INGEST_VERSION = 9
 
 #: The same for parallel text.
-PAIRS_VERSION = 4
+PAIRS_VERSION = 5
 
 #: The same where text of evaluation sets is looked for.
-DECONTAMINATE_VERSION = 2
+DECONTAMINATE_VERSION = 3
 
 
 def fingerprint(content: object) -> str:

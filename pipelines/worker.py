@@ -4,11 +4,24 @@ import logging
 import os
 import signal
 import sys
+import threading
+import time
 import traceback
+
+_LOOK_SECONDS = 0.5
+
+
+def end_with(launcher: int) -> None:
+    """Ends this process as soon as its parent is not the launcher: Beam asks it for minutes."""
+    while os.getppid() == launcher:
+        time.sleep(_LOOK_SECONDS)
+    os._exit(1)
 
 
 def main() -> None:
-    """Runs Beam's worker until the runner has no more work, or is gone."""
+    """Runs Beam's worker until the runner has no more work, or is gone; its process is named."""
+    name, launcher = sys.argv
+    threading.Thread(target=end_with, args=(int(launcher),), daemon=True).start()
     # Ctrl-C reaches every process of the terminal; the runner stops its workers itself.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Importing Beam logs warnings about optional packages, from every worker.
@@ -17,7 +30,7 @@ def main() -> None:
 
     code = 0
     try:
-        sdk_worker_main.main(sys.argv)
+        sdk_worker_main.main([name])
     except Exception:
         traceback.print_exc()
         code = 1

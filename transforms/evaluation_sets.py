@@ -22,10 +22,11 @@ from glotmill.transforms.readers import ReadOptions, Reject, read_slice
 from glotmill.transforms.readers.errors import ColumnError
 from glotmill.transforms.scan import pieces, scan
 from glotmill.transforms.script import recognise_scripts
-from glotmill.transforms.sketch import shingle_lengths
-from glotmill.transforms.words import Ints, hash_words, word_characters
+from glotmill.transforms.sketch import compared_words, shingle_lengths
+from glotmill.transforms.words import Ints, word_characters, word_starts
 
 _END = 1 << 62
+_NEVER = 1 << 62
 
 
 class EvaluationSetError(Exception):
@@ -169,13 +170,17 @@ def _add(index: ContaminationIndex, number: int, segments: pa.Array, options: De
     num_added = 0
     for text in pieces(segments):
         scanned = scan(text)
-        words, counts = hash_words(scanned, word_characters(scanned))
+        inside = word_characters(scanned)
+        words, counts = compared_words(scanned, inside)
         scripts, _, _ = recognise_scripts(scanned)
         lengths = shingle_lengths(scripts, options)
+        least = _scaled(options.min_words, lengths, options)
+        # Names in Katakana have many letters: whoever bears one would be taken for contaminated.
+        num_words = scanned.sum_by_document(word_starts(scanned, inside))
+        least[num_words < options.min_words] = _NEVER
         long = counts >= _scaled(options.min_words_alone, lengths, options)
         words = words[np.repeat(long, counts)]
-        counts, lengths = counts[long], lengths[long]
-        index.add(number, words, counts, lengths, _scaled(options.min_words, lengths, options))
+        index.add(number, words, counts[long], lengths[long], least[long])
         num_added += int(long.sum())
     return num_added
 

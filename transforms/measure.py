@@ -17,7 +17,7 @@ from glotmill.transforms.contamination import FIRST, ContaminationIndex
 from glotmill.transforms.evaluation_sets import evaluation_index
 from glotmill.transforms.scan import Ints, pieces, scan
 from glotmill.transforms.script import recognise_scripts
-from glotmill.transforms.sketch import shingle_lengths, sketch_texts
+from glotmill.transforms.sketch import compared_instead, shingle_lengths, sketch
 from glotmill.transforms.words import (
     Hashes,
     hash_words,
@@ -213,11 +213,15 @@ def measure(
         "repeated_line_share": repeated_line_shares(text),
         "repeated_ngram_share": repeated_ngram_shares(grams, num_words, codes),
     }
-    if index is not None:
-        found = index.find(words, num_words, grams)
-        measured[CONTAMINATED_BY.name] = pa.array(found, mask=found < 0)
     if keeps_words:
         measured[WORD_HASHES.name] = words_by_document(words, num_words)
-    if near is None:
+    if index is None and near is None:
         return measured
-    return measured | sketch_texts(text, scanned, words, num_words, codes, near)
+    compared, num_compared = compared_instead(scanned, words, num_words)
+    if index is not None:
+        runs = grams if compared is words else ngram_hashes(compared, _NGRAM)
+        found = index.find(compared, num_compared, runs)
+        measured[CONTAMINATED_BY.name] = pa.array(found, mask=found < 0)
+    if near is not None:
+        measured |= sketch(compared, num_compared, codes, near)
+    return measured

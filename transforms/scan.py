@@ -46,6 +46,9 @@ NEWLINE = 1 << 18
 MAYBE_TERMINAL = 1 << 19
 """What ends a sentence behind letters of one script: `:` of Armenian, `;` of Greek, the shad of
 Tibetan; and two Ethiopic word spaces."""
+UNSEEN_MARK = 1 << 20
+"""Marks that nobody sees, by the property Default_Ignorable_Code_Point: the grapheme joiner,
+variation selectors (Mongolian ones too), the inherent vowels of Khmer."""
 _OWN_FLAGS = {
     LETTER: (0xA789, 0xA78A),  # UAX #29: signs of tone, letters of words
     MID_LETTER: (
@@ -60,6 +63,10 @@ _OWN_FLAGS = {
     ),
     NEWLINE: (0x0A,),
     MAYBE_TERMINAL: (0x3A, 0x3B, 0xF0D, 0xF0E, 0x1361),
+    UNSEEN_MARK: (
+        *(0x34F, 0x17B4, 0x17B5, 0x180B, 0x180C, 0x180D, 0x180F),
+        *(*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)),
+    ),
 }
 _SCRIPT_SHIFT = 24
 

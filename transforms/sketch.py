@@ -94,36 +94,26 @@ def compared_words(scan: Scan, inside: Bools) -> tuple[Hashes, Ints]:
     return hash_words(scan, inside, cut_katakana=True)
 
 
-def sketch_texts(
-    text: pa.Array,
-    scanned: Scan,
-    words: Hashes,
-    words_per_document: Ints,
-    scripts: Sequence[str],
-    near: recipe.Near,
-) -> dict[str, npt.NDArray[np.generic]]:
-    """`sketch` of n texts whose words are at hand as they are counted.
+def compared_instead(scanned: Scan, words: Hashes, words_per_document: Ints) -> tuple[Hashes, Ints]:
+    """`compared_words` of n documents whose words are at hand as they are counted.
 
     Args:
-        text: Arrow string array of length n.
-        scanned: the texts, scanned.
+        scanned: the scanned batch.
         words: uint64[w], hashes of the words of all documents.
         words_per_document: int64[n].
-        scripts: n codes of ISO 15924.
-        near: how near duplicates are to be found.
     """
     again = has_katakana(scanned)
     if not again.any():
-        return sketch(words, words_per_document, scripts, near)
-    codes = np.array(scripts, object)
-    others = np.repeat(~again, words_per_document)
-    counted = sketch(words[others], words_per_document[~again], codes[~again].tolist(), near)
-    few = scan(text.filter(pa.array(again)))
-    cut = sketch(*compared_words(few, word_characters(few)), codes[again].tolist(), near)
-    found = {name: np.empty((len(text), *part.shape[1:]), part.dtype) for name, part in cut.items()}
-    for name, values in found.items():
-        values[~again], values[again] = counted[name], cut[name]
-    return found
+        return words, words_per_document
+    few = scanned if again.all() else scan(scanned.text.filter(pa.array(again)))
+    cut, cut_counts = compared_words(few, word_characters(few))
+    counts = words_per_document.copy()
+    counts[again] = cut_counts
+    are_cut = np.repeat(again, counts)
+    compared = np.empty(len(are_cut), np.uint64)
+    compared[are_cut] = cut
+    compared[~are_cut] = words[np.repeat(~again, words_per_document)]
+    return compared, counts
 
 
 def sketch(

@@ -119,13 +119,29 @@ def match(pattern: str, *, through_links: bool = False) -> list[InputFile]:
     Raises:
         NothingMatched: If there is no such file; the message names what is near.
         OSError: If the listing fails.
-        ValueError: If no installed file system knows the scheme.
+        ValueError: If no installed file system knows the scheme, or an input's name is not UTF-8.
     """
     matched = _match(pattern, through_links)
     files = [file for file in matched if not file.path.endswith(_TEMPORARY_SUFFIX)]
     if not files:
         raise NothingMatched(pattern, _hint(cloud.unescaped(pattern)) if is_local(pattern) else "")
+    if through_links:
+        _check_names(files)
     return sorted(files, key=lambda file: file.path)
+
+
+def _check_names(files: Iterable[InputFile]) -> None:
+    """Names of inputs go into JSON and tables.
+
+    Raises:
+        ValueError: If one is not UTF-8.
+    """
+    for file in files:
+        try:
+            file.path.encode()
+        except UnicodeEncodeError:
+            shown = os.fsencode(file.path).decode("utf-8", "backslashreplace")
+            raise ValueError(f"the name of '{shown}' is not UTF-8; rename it") from None
 
 
 def _match(pattern: str, through_links: bool = False) -> list[InputFile]:
@@ -229,6 +245,8 @@ def _match_with_beam(pattern: str) -> list[InputFile]:
 
 def _hint(pattern: str) -> str:
     """Say what exists near a local pattern: the nearest folder and names like the one wanted."""
+    if os.path.islink(pattern) and not os.path.exists(pattern):
+        return f"it is a link to {os.readlink(pattern)!r}, which is not there"
     if os.path.isdir(pattern):
         return f"it is a folder; did you mean {os.path.join(escape(pattern), '*')!r}?"
     parent = PurePath(pattern).parent

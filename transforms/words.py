@@ -26,7 +26,14 @@ from glotmill.language_registry.unicode_tables import (
     script_index,
 )
 from glotmill.schemas.tables import WORD_HASHES
-from glotmill.transforms.scan import JOINER, MAYBE_TERMINAL, MID_LETTER, NEWLINE, Scan
+from glotmill.transforms.scan import (
+    JOINER,
+    MAYBE_TERMINAL,
+    MID_LETTER,
+    NEWLINE,
+    UNSEEN_MARK,
+    Scan,
+)
 
 Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
@@ -233,7 +240,7 @@ def word_hashes(scan: Scan, inside: Bools, starts: Ints) -> Hashes:
     """A 64-bit hash of each word.
 
     Neither case nor what stands between words enters it, nor what is written in several ways
-    inside them: apostrophes, what is not seen (`JOINER`), the Arabic tatweel.
+    inside them: apostrophes, what is not seen (`JOINER`, `UNSEEN_MARK`), the Arabic tatweel.
 
     Args:
         scan: the scanned batch.
@@ -245,7 +252,8 @@ def word_hashes(scan: Scan, inside: Bools, starts: Ints) -> Hashes:
     """
     if not starts.size:
         return np.zeros(0, np.uint64)
-    hashed = inside & ((scan.flags & (MID_LETTER | JOINER)) == 0) & (scan.codepoints != _TATWEEL)
+    hashed = inside & ((scan.flags & (MID_LETTER | JOINER | UNSEEN_MARK)) == 0)
+    hashed &= scan.codepoints != _TATWEEL
     hashed[starts] = True  # no word is empty
     hashed[: starts[0]] = False
     firsts = np.cumsum(hashed)[starts] - 1

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -122,6 +123,27 @@ def test_launchers_that_are_killed_one_after_the_other_lose_nothing(
     assert digests(root) == digests(undisturbed)
     assert files(root) == files(undisturbed)
     assert not [pid for pid in workers_then if Path(f"/proc/{pid}").exists()]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seconds", [0, 2])
+def test_workers_end_with_their_launcher_while_they_start(
+    corpus: Path, tmp_path: Path, seconds: float
+) -> None:
+    process = start(corpus, tmp_path / "out", 3)
+    deadline = time.monotonic() + 60
+    while len(list(children(process.pid))) < 3:
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    time.sleep(seconds)
+    process.kill()
+    try:
+        said = process.communicate(timeout=5)[0]  # which workers hold open as long as they live
+        assert "Logging client failed" not in said
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 """Bad input: one clear error that names file, line or column and what to do; no traceback."""
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -80,6 +81,15 @@ def test_all_empty_matches_at_once(invoke: Invoke) -> None:
     assert code == 2
     assert "recipe.yaml:5: source 'a'" in error
     assert "recipe.yaml:7: source 'b'" in error
+
+
+@pytest.mark.parametrize("command", ["run", "plan"])
+def test_a_name_that_is_not_utf_8(invoke: Invoke, tmp_path: Path, command: str) -> None:
+    (tmp_path / os.fsdecode(b"bad\xff.jsonl")).write_text('{"text": "a"}\n')
+    code, error = invoke(command, "recipe.yaml", recipe=RECIPE.replace("a.jsonl", '"*.jsonl"'))
+    assert code == 2
+    assert "error: recipe.yaml:5: source 'a': the name of " in error
+    assert "bad\\xff.jsonl' is not UTF-8; rename it" in error
 
 
 def test_unreadable_file(invoke: Invoke, tmp_path: Path) -> None:

@@ -285,3 +285,25 @@ def test_one_side_of_benchmark_pairs_is_enough(tmp_path, data_folder):
     assert len(dropped) > 5_000
     reasons = Counter(reason for _, reason in dropped)
     assert reasons["contaminated_e"] == len(dropped), reasons
+
+
+@pytest.mark.data
+def test_japanese_lines_are_found_and_nothing_else(tmp_path, data_folder):
+    tatoeba = [line.split("\t") for line in lines_of(data_folder / "mono/tatoeba_labelled.tsv.zst")]
+    clean = list(dict.fromkeys(row[3] for row in tatoeba if row[1:3] == ["jpn", "Jpan"]))
+    documents = ["\n".join(clean[start : start + 12]) for start in range(0, len(clean), 12)]
+    ntrex = map(json.loads, lines_of(data_folder / "mono/ntrex_docs.jsonl.zst"))
+    lines = [line for each in ntrex if each["lang"] == "jpn" for line in each["sentences"]]
+    planted = [
+        f"{documents[n % len(documents)]}\n{line}\n{clean[n]}"
+        for n, line in enumerate(lines)
+        if len(line) >= 35
+    ]
+    write(tmp_path / "a.jsonl", (json.dumps({"text": text}) for text in documents + planted))
+    source = {"name": "a", "path": "a.jsonl", "language": {"code": "ja"}}
+    sets = {"sets": benchmarks(data_folder)["sets"][:2]}
+    _, dropped = ingest(tmp_path, [source], sets)
+    assert len(documents) > 500
+    assert len(planted) > 1_000
+    assert [text for text, reason in dropped if reason == "contaminated_ntrex"] == planted
+    assert not [reason for _, reason in dropped if reason == "contaminated_mgsm"]

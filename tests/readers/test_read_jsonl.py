@@ -20,7 +20,6 @@ BAD = {
     b'{"text":"a"}{"text":"b"}': ("invalid_json", "(at character 12 of the record)"),
     b'{"text":"x","score":NaN}': ("invalid_json", "unexpected character"),
     b"{'text':'x'}": ("invalid_json", "at character 1 "),
-    b'{"text":"x","n":1e999}': ("invalid_json", "infinity"),
     b'{"text":"x","m":' + b"[" * 100_000: ("invalid_json", "depth limit"),
     b'{"text":"tab\there"}': ("invalid_json", "character"),
     b'{"text":"\xff\xfe"}': ("invalid_utf8", "invalid start byte 0xff at byte 9 of the record"),
@@ -107,6 +106,25 @@ def test_integers_of_any_size_keep_their_digits(write):
     content = "".join(lines).encode()
     out = read(write(content), "jsonl", extra_columns={"id": "m.id", "small": "id"})
     assert out.extra == {"id": numbers, "small": ["1"] * len(numbers)}
+
+
+def test_numbers_beyond_a_double_are_text_and_spoil_no_record(write):
+    digits = b"7" * 5_000
+    lines = [
+        b'{"text":"a","id":1e999}',
+        b'\xef\xbb\xbf{"text":"1e999 \\" -1e999","1e999":[-1e999,1],"id":-1.5E+400}',
+        b'{"text":"c","m":%b,"id":123456789012345678901}' % digits,
+        b'{"text":"d","id":%b}' % digits,
+    ]
+    out = read(write(b"\n".join(lines)), "jsonl", extra_columns={"id": "id"})
+    assert (out.texts, out.rejects) == (["a", '1e999 " -1e999', "c", "d"], [])
+    assert out.extra["id"] == ["1e999", "-1.5E+400", "123456789012345678901", digits.decode()]
+
+
+@pytest.mark.parametrize("wrong", [b"01e999", b"1e999x", b".1e999", b'"1e999', rb'"\ud800"'])
+def test_a_number_beyond_a_double_excuses_nothing_else(write, wrong):
+    out = read(write(b'{"text":"a","m":[1e999,%b]}' % wrong), "jsonl")
+    assert (out.texts, len(out.rejects)) == ([], 1)
 
 
 def test_large_integers_of_records_that_nest_too_deeply_are_rejected(write):

@@ -26,6 +26,7 @@ SHORT = "Where is the station, please?"
 CHINESE = "人人生而自由在尊严和权利上一律平等他们赋有理性和良心并应以兄弟关系的精神相对待"
 THAI = "มนุษย์ทั้งหลายเกิดมามีอิสระและเสมอภาคกันในเกียรติศักดิ์และสิทธิต่างมีเหตุผลและมโนธรรม"
 JAPANESE = "すべての人間は生まれながらにして自由でありかつ尊厳と権利とについて平等である"
+KATAKANA = "キラーピッグのモールスが中国農夫を殺す"
 GEORGIAN = "ყველა ადამიანი იბადება თავისუფალი და თანასწორი თავისი ღირსებითა და უფლებებით მუდამ"
 
 
@@ -136,6 +137,27 @@ def test_a_segment_of_too_few_characters_is_found_alone(find):
     short = CHINESE[:13]
     assert find([short], [f"是{short}吗", short]) == [None, 0]
     assert find([CHINESE[:14]], [f"是{CHINESE[:14]}吗"]) == [0]
+
+
+def test_letters_of_katakana_are_counted_as_those_of_other_scripts(find):
+    texts = [f"今日は散歩に行きました。\n{KATAKANA}\n明日も晴れる。", KATAKANA[1:], LONG]
+    assert find([KATAKANA], texts) == [0, None, None]
+    long = f"{KATAKANA}というニュースがインターネットで広まった"
+    inside = [f"コレハ{long[5 : 5 + n]}ソウダ" for n in (22, 21)]
+    assert find([long], inside) == [0, None]
+
+
+@pytest.mark.parametrize(
+    "name", ["アーノルド・シュワルツェネッガー", "パーソナルコンピュータソフト"]
+)
+def test_a_name_in_katakana_is_found_alone(find, name):
+    assert find([name], [f"{name}の映画を見た。", f"「{name}」"]) == [None, 0]
+
+
+@pytest.mark.parametrize("unseen", ["\u034f", "\ufe00", "\U000e0100", "\u180b", "\u200b", "\u00ad"])
+@pytest.mark.parametrize("text", [CHINESE, KATAKANA])
+def test_what_is_not_seen_is_passed_over(find, text, unseen):
+    assert find([text], [unseen.join(text)]) == [0]
 
 
 def test_marks_and_joiners_are_folded_as_in_words(find):

@@ -24,6 +24,7 @@ from glotmill.transforms.scan import (
     MAYBE_TERMINAL,
     MID_LETTER,
     NEWLINE,
+    UNSEEN_MARK,
     count_between,
     count_letters,
     count_marks,
@@ -33,7 +34,7 @@ from glotmill.transforms.scan import (
 
 # Assigned since long ago, so that versions of Unicode do not matter.
 OLD = (
-    "abcABCéßÆıŁøАБвгжΩλάאבשُعَبحिकाপ্রাதமிழ്กข้าำລາວខ្មែរမြန်བོད་አማ한국あいアイー漢字国國ㄅㄆᠮᠣ"
+    "abcABCéßÆıŁøАБвгжΩλάאבשُعَبحिकाপ্রাதமிழ്กข้าำລາວខ្មែរမြန်བོད་አማ한국あいアイー漢字国國ㄅㄆᠮᠣ\u180b\u034f\ufe00"
     "ᏣᎳᎩ𐌰𐌱𐐀𒀀𓀀😀👩🏽०१٣٤０１²½ \t\n\r\x0b\x0c\x1c\x85\u00a0\u1680\u2003\u2028\u202f\u3000"
     "\u200b\u200c\u200d\u200f\ufeff.!?…。！？।॥؟۔።᠃'’·׳״\"ʻʼ‘ꞌ՞⠀⠁𝠀꞉፡།(),;:-–—_@#$%&*+=<>/|~^`\x00\x7f"
 )
@@ -47,6 +48,7 @@ CLASSES = {
     MID_LETTER: f"['’·׳״\"‘՞{APOSTROPHE_LETTERS}]",
     MAYBE_TERMINAL: "[:;፡།]",
     JOINER: r"[\u200c\p{WB=ZWJ}\p{WB=Format}]",
+    UNSEEN_MARK: r"[\p{M}&&\p{Default_Ignorable_Code_Point}]",
     NEWLINE: "\n",
     LETTER | DIGIT: rf"[\p{{L}}\p{{Nd}}⠁𝠀꞉--{APOSTROPHE_LETTERS}]",
 }

@@ -208,6 +208,19 @@ def test_nothing_matched_for_a_folder_says_so(folder):
         storage.match(f"{folder}/sub")
 
 
+def test_nothing_matched_for_a_link_to_nothing_says_so(folder):
+    (folder / "broken.jsonl").symlink_to("gone.jsonl")
+    with pytest.raises(storage.NothingMatched, match=r"a link to 'gone\.jsonl', which is not"):
+        storage.match(f"{folder}/broken.jsonl")
+
+
+def test_inputs_have_names_in_utf_8(tmp_path):
+    (tmp_path / os.fsdecode(b"bad\xff.txt")).touch()
+    assert len(storage.match(f"{tmp_path}/*.txt")) == 1  # they can be deleted
+    with pytest.raises(ValueError, match=r"bad\\xff\.txt' is not UTF-8; rename it"):
+        storage.match(f"{tmp_path}/*.txt", through_links=True)
+
+
 def test_nothing_matched_survives_pickling():
     error = pickle.loads(pickle.dumps(storage.NothingMatched("a*", "hint")))
     assert (error.pattern, str(error)) == ("a*", "no file matches 'a*'; hint")

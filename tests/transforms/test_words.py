@@ -249,7 +249,8 @@ def test_words_have_one_hash_if_and_only_if_they_are_equal(texts):
         ("l'eau", "l’eau"), ("L'EAU", "leau"), ("ש״ס", "שס"), ("می\u200cروم", "میروم"),
         ("كتـــاب", "كتاب"), ("ÉTÉ", "été"), ("ΛΌΓΟΣ", "λόγος"),
         ("Zu\u00adsam\u00admen", "zusammen"), ("ᠬᠠᠨ\u180eᠠ", "ᠬᠠᠨᠠ"), ("\u200fשלום\u200f", "שלום"),
-        ("İSTANBUL", "istanbul"), ("DIYARBAKIR", "dıyarbakır"),
+        ("İSTANBUL", "istanbul"), ("DIYARBAKIR", "dıyarbakır"), ("ᠭᠡᠷ\u180b", "ᠭᠡᠷ"),
+        ("辻\U000e0100葛\ufe00城", "辻葛城"), ("a\u034fb", "ab"), ("ក\u17b5ា", "កា"),
     ],
 )  # fmt: skip
 def test_words_that_are_written_in_several_ways(one, other):

@@ -1,6 +1,8 @@
 """JSON lines: one object a line, strictly."""
 
 import json
+import math
+import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import cast
 
@@ -24,6 +26,11 @@ Parse = Callable[[bytes, int], dict[str, Json]]
 _NUM_KEYS_SHOWN = 20
 # Integers of more than 64 bits come from orjson as floats, rounded.
 _FIRST_ROUNDED = 2.0**63
+# What orjson says of a number that no double is as large as.
+_TOO_LARGE = "number is infinity"
+_STRING_OR_NUMBER = re.compile(
+    rb'"[^"\\]*(?:\\.[^"\\]*)*"?|-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?'
+)
 
 
 class RecordProblem(Exception):  # noqa: N818
@@ -129,7 +136,7 @@ class _Batch:
 
 
 def parse_object(line: bytes, offset: int) -> dict[str, Json]:
-    """Parse one line.
+    """Parse one line; a number beyond a double's range comes as the string of its characters.
 
     Args:
         line: The line, without its end.
@@ -143,10 +150,27 @@ def parse_object(line: bytes, offset: int) -> dict[str, Json]:
     except orjson.JSONDecodeError as error:
         if line.startswith(BOM):  # left over where files were concatenated
             return parse_object(line[len(BOM) :], offset + len(BOM))
+        if error.msg.startswith(_TOO_LARGE) and (quoted := _quote_large(line)) != line:
+            return parse_object(quoted, offset)
         raise _syntax_problem(line, offset, error) from None
     if type(value) is dict:
         return value
     raise RecordProblem("not_an_object", f"the line is {_kind(value)}, not an object")
+
+
+def _quote_large(line: bytes) -> bytes:
+    r"""Return a line whose numbers beyond a double's range are strings of the same characters.
+
+    >>> _quote_large(b'{"1e999": -1e999, "a": [1e99, "\\"1e999"]}')
+    b'{"1e999": "-1e999", "a": [1e99, "\\"1e999"]}'
+    """
+    return _STRING_OR_NUMBER.sub(_as_string_if_large, line)
+
+
+def _as_string_if_large(found: re.Match[bytes]) -> bytes:
+    token = found[0]
+    is_large = not token.startswith(b'"') and math.isinf(float(token))
+    return b'"%b"' % token if is_large else token
 
 
 def _syntax_problem(line: bytes, offset: int, error: orjson.JSONDecodeError) -> RecordProblem:
@@ -204,7 +228,7 @@ def look_up(record: dict[str, Json], path: str, line: bytes | None = None) -> Js
 
 def _unrounded(value: float, path: str, line: bytes) -> Json:
     try:
-        whole = look_up(json.loads(line.lstrip(BOM)), path)
+        whole = look_up(json.loads(_quote_large(line.lstrip(BOM))), path)
     except RecursionError:
         detail = f"{path!r} is a number of more than 64 bits in a record that nests too deeply"
         raise RecordProblem("wrong_type", detail) from None
