@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
+import yaml
 
 from glotmill.dashboard.amounts import kind_of
 from glotmill.dashboard.costs import StageTime, stage_times, unit_records
@@ -240,12 +241,16 @@ def read_lock(root: str) -> Lock:
     """The lock of an output directory.
 
     Raises:
-        IncompleteRun: there is none.
+        IncompleteRun: there is none, or none that this version can read.
     """
     path = f"{root}/{LOCK}"
     if not storage.exists(path):
         raise IncompleteRun(f"no {LOCK} in {root}: it is not the output directory of a run")
-    return parse_lock(storage.read_bytes(path))
+    try:
+        return parse_lock(storage.read_bytes(path))
+    except (ValueError, yaml.YAMLError):
+        message = "is damaged, or another version of glotmill made it"
+        raise IncompleteRun(f"{path} {message}") from None
 
 
 def _manifest(root: str, stage: str) -> Manifest:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 
+from glotmill.dashboard.statistics import IncompleteRun, read_lock
 from glotmill.pipelines.errors import UserError
 from glotmill.pipelines.unit_keys import INGEST_VERSION, near_key
 from glotmill.schemas.loading import LoadedRecipe
-from glotmill.schemas.lock import parse_lock
 from glotmill.schemas.recipe import Recipe
 from glotmill.transforms import storage
 from glotmill.transforms.unit_index import read_manifest
@@ -52,7 +52,10 @@ def key_of_other(recipe: Recipe, path: str) -> str:
     manifest = read_manifest(path, "deduplicate")
     if manifest is None or read_manifest(path, "") is None:
         raise UserError(f"{path} is no finished output of glotmill")
-    lock = parse_lock(storage.read_bytes(f"{path}/recipe.lock.yaml"))
+    try:
+        lock = read_lock(path)
+    except IncompleteRun as error:
+        raise UserError(f"{error}: run it again") from None
     if lock.ingest_version != INGEST_VERSION:
         raise UserError(f"{path} was made by another version of glotmill: run it again")
     if lock.recipe.normalise != recipe.normalise:

@@ -177,6 +177,7 @@ def _print_failed(console: Console, root: str) -> None:
             f"the numbers do not add up: {len(failed)} of {summary['num_checks']} checks fail "
             f"({some_of(failed)}); see Conservation in {root}/{PAGE}",
             markup=False,
+            emoji=False,
         )
 
 

@@ -19,6 +19,7 @@ from pydantic import (
 
 from glotmill.schemas.formats import InputFormat
 from glotmill.schemas.recipe import Recipe
+from glotmill.schemas.values import OF_A_LOCK
 
 
 class _Frozen(BaseModel):
@@ -232,7 +233,7 @@ def parse_lock(content: bytes) -> Lock:
         name = line.removesuffix(":") if line.removesuffix(":") in _LINED else ""
         head.append(line)
     data = yaml.load("\n".join(head), Loader=_loader())
-    return Lock.model_validate(data | lists if lists else data)
+    return Lock.model_validate(data | lists if lists else data, context=OF_A_LOCK)
 
 
 def _dumper() -> Any:

@@ -6,14 +6,22 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Literal, TypeVar, get_args
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from glotmill.schemas.curriculum import Stage
 from glotmill.schemas.model import Model
 from glotmill.schemas.problems import did_you_mean
 from glotmill.schemas.shares import Portion, SharePart, check_shares, share_table
 from glotmill.schemas.tiers import MAX_RATE, CategoryTiers, Rate, Tier, TiersOption, tiers_of
-from glotmill.schemas.values import MANY_LANGUAGES, Category, Share, by_label, label_of, misplaced
+from glotmill.schemas.values import (
+    MANY_LANGUAGES,
+    Category,
+    Share,
+    by_label,
+    is_of_a_lock,
+    label_of,
+    misplaced,
+)
 
 _CATEGORIES = get_args(Category)
 _ALPHA = 0.3
@@ -40,9 +48,9 @@ class Validation(Model):
     """At least this many per label that has ten times as many."""
 
     @model_validator(mode="after")
-    def _ordered(self) -> Validation:
+    def _ordered(self, info: ValidationInfo) -> Validation:
         # None at all may be held out without a word on the least number, which is 1.
-        if self.min_documents > max(self.max_documents, 1):
+        if self.min_documents > max(self.max_documents, 1) and not is_of_a_lock(info):
             raise ValueError(
                 f"'min_documents' is {self.min_documents}, more than 'max_documents', which is "
                 f"{self.max_documents}"
@@ -253,8 +261,9 @@ class Mix(Model):
         return self
 
     @model_validator(mode="after")
-    def _used(self) -> Mix:
-        # Their defaults say nothing: the lock of a run writes all of them out.
+    def _used(self, info: ValidationInfo) -> Mix:
+        if is_of_a_lock(info):
+            return self
         if self.strategy != "shares" and self.within != "rates":
             message = f"'within' is for 'strategy: shares', not for '{self.strategy}'"
             raise misplaced(message, "mix", "within")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo
 from pydantic_core import PydanticCustomError
 
 from glotmill.language_registry import UnknownCode, resolve
@@ -46,6 +46,15 @@ def label_of(code: str, *where: str) -> str:
     if any(note.startswith("script ") for note in found.assumed):
         raise misplaced(f"'{code}' names no script; write a label such as '{found.label}'", *where)
     return found.label
+
+
+#: Given to pydantic with the recipe of a run that was made: it was valid then.
+OF_A_LOCK = {"lock": True}
+
+
+def is_of_a_lock(info: ValidationInfo) -> bool:
+    """Whether a recipe is that of a run that was made, which is no place to teach a person."""
+    return bool(info.context and info.context.get("lock"))
 
 
 def by_label(values: Mapping[str, _Value], *where: str) -> dict[str, _Value]:

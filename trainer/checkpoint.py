@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import warnings
 from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -19,7 +18,6 @@ from typing import Any
 
 import torch.distributed.checkpoint as dcp
 import xxhash
-from filelock import FileLock, Timeout
 from torch import nn
 from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.checkpoint.metadata import Metadata
@@ -29,6 +27,7 @@ from torch.distributed.checkpoint.storage import WriteResult
 from torch.optim import Optimizer
 
 from glotmill.trainer.config import Checkpoints as Options
+from glotmill.trainer.lock import hold
 from glotmill.trainer.world import World
 
 _STATE, _SUM, _ASIDE = "checkpoint.json", ".xxh3", ".tmp"
@@ -112,31 +111,13 @@ def _state_text(content: dict[str, Any]) -> bytes:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _told(done: str) -> Iterator[None]:
     """What torch tells of every process, with all their stacks, in a line."""
     try:
         yield
     except CheckpointException as error:
         found = "; ".join(sorted({repr(each) for each, _ in error.failures.values()}))
-        raise CheckpointError(f"the checkpoint could not be written: {found}") from None
-
-
-def _hold(folder: Path) -> FileLock:
-    """Keep other runs out of a folder, until nobody uses the lock any more or the process ends.
-
-    Raises:
-        CheckpointError: another run has it.
-    """
-    # One for all of this process, in which the same run may be made again.
-    lock = FileLock(folder / ".lock", timeout=0, is_singleton=True, thread_local=False)
-    try:
-        lock.acquire()
-    except Timeout:
-        message = f"another run is training into {folder}: choose another 'out'"
-        raise CheckpointError(message) from None
-    except (OSError, NotImplementedError) as error:  # a file system without locks
-        warnings.warn(f"nothing keeps a second run out of {folder}: {error}", stacklevel=2)
-    return lock
+        raise CheckpointError(f"the checkpoint could not be {done}: {found}") from None
 
 
 class Checkpoints:
@@ -146,7 +127,7 @@ class Checkpoints:
         """Keeps other runs out of the folder, and removes what one that was killed left there.
 
         Raises:
-            CheckpointError: another run is writing there.
+            FolderInUseError: another run is writing there.
         """
         self.folder, self._options, self._world = folder, options, world
         self._writing: Future[Any] | None = None
@@ -154,7 +135,7 @@ class Checkpoints:
 
     def _clear(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._lock = _hold(self.folder.parent)
+        self._lock = hold(self.folder.parent)
         for left in self.folder.glob(f"*{_ASIDE}"):  # by a process that was killed
             shutil.rmtree(left)
 
@@ -182,7 +163,7 @@ class Checkpoints:
         if self._options.asynchronous:
             self._writing = dcp.async_save(_content(model, optimizer), **options)
         else:
-            with _told():
+            with _told("written"):
                 dcp.save(_content(model, optimizer), **options)
             self._remove_old()
 
@@ -193,7 +174,7 @@ class Checkpoints:
             CheckpointError: it could not be written.
         """
         if self._writing is not None:
-            with _told():
+            with _told("written"):
                 self._writing.result()
             self._writing = None
             self._remove_old()
@@ -213,9 +194,14 @@ class Checkpoints:
                 shutil.rmtree(path)
 
     def load(self, path: Path, model: nn.Module, optimizer: Optimizer) -> None:
-        """Fill a model like that of the checkpoint, whatever number of processes wrote it."""
+        """Fill a model like that of the checkpoint, whatever number of processes wrote it.
+
+        Raises:
+            CheckpointError: its tensors have other names or shapes.
+        """
         content, group = _content(model, optimizer), self._world.control
-        dcp.load(content, storage_reader=dcp.FileSystemReader(path), process_group=group)
+        with _told("read"):
+            dcp.load(content, storage_reader=dcp.FileSystemReader(path), process_group=group)
         loaded = {"model_state_dict": content["model"], "optim_state_dict": content["optimizer"]}
         groups = optimizer.param_groups
         options = [{key: group[key] for key in group if key != "params"} for group in groups]
@@ -248,24 +234,32 @@ def _content(model: nn.Module, optimizer: Optimizer) -> dict[str, Any]:
 
 
 def check_same(path: Path, what: str, was: dict[str, Any], now: dict[str, Any]) -> None:
-    """Compare what a checkpoint was made of with what is to go on from it, as far as both say it.
+    """Compare what a checkpoint was made of with what is to go on from it.
 
     Args:
         path: of the checkpoint.
         what: is compared, for the message.
-        was: its settings, as the checkpoint has them.
-        now: settings of the run.
+        was: as the checkpoint has it.
+        now: of the run.
 
     Raises:
-        CheckpointError: some differ that tell what is computed.
+        CheckpointError: they differ.
     """
     now = json.loads(json.dumps(now))  # numbers as keys become texts, as in the checkpoint
-    both = sorted(was.keys() & now.keys() - _ABOUT)
-    if differs := [f"{key} was {was[key]}, is {now[key]}" for key in both if was[key] != now[key]]:
+    names = [name for name in sorted(now) if was.get(name) != now[name]]
+    if differs := [f"{name} was {was.get(name)}, is {now[name]}" for name in names]:
         raise CheckpointError(
             f"{path} is of another {what} ({'; '.join(differs)}): restore the configuration (stages"
             " are shares of steps * batch.sequences) and the corpus, or train into another folder"
         )
+
+
+def settings_of_both(was: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
+    """What a model's settings now say of what is computed, as far as a checkpoint says it too.
+
+    Versions of `transformers` differ in what they write.
+    """
+    return {name: now[name] for name in now if name not in _ABOUT and (name in was or not was)}
 
 
 def read_state(path: Path) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from glotmill.trainer.checkpoint import CheckpointError
 from glotmill.trainer.config import ConfigError, TrainConfig, load_config
 from glotmill.trainer.data import DataError
 from glotmill.trainer.find_rate import find_rate
+from glotmill.trainer.lock import FolderInUseError
 from glotmill.trainer.loop import Trainer, TrainingError
 from glotmill.trainer.shards import ShardError
 from glotmill.trainer.summary import print_summary
@@ -28,7 +29,7 @@ from glotmill.trainer.world import World, join, leave
 # A run that cannot be: the arguments or files are wrong. One that failed. As in `glotmill run`.
 _WRONG, _FAILED, _INTERRUPTED = 2, 1, 130
 _WRONG_INPUT = (ConfigError, TrainingFileError, DataError, IndexedDatasetError, ShardError)
-_FAILURES = (CheckpointError, TrainingError, OSError)
+_FAILURES = (CheckpointError, FolderInUseError, TrainingError, OSError)
 
 
 def train(path: str | os.PathLike[str], *, find_lr: bool = False) -> int:

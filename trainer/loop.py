@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from glotmill.schemas.wording import counted
-from glotmill.trainer.checkpoint import Checkpoints, check_same
+from glotmill.trainer.checkpoint import Checkpoints, check_same, settings_of_both
 from glotmill.trainer.config import TrainConfig
 from glotmill.trainer.data import Step, make_batch, places_of_rank
 from glotmill.trainer.learner import Learner, Sums
@@ -89,7 +89,8 @@ class Trainer:
             TrainingFileError, DataError, IndexedDatasetError: the corpus cannot be read.
             ConfigError: the model or the folder cannot be used.
             CheckpointError: the last checkpoint is damaged, or of another order of samples or
-                another model, or another run is writing checkpoints there.
+                another model.
+            FolderInUseError: another run is training into the folder.
         """
         self.config, self.world, self.out = config, world, Path(config.out)
         self.stop, self._stopping, self._num_lost = threading.Event(), False, 0
@@ -242,7 +243,8 @@ class Trainer:
             return
         state = RunState(**self._checkpoints.state(found[-1]))
         check_same(found[-1], "order of samples", state.order, self.state.order)
-        check_same(found[-1], "model", state.model, self.state.model)
+        model = settings_of_both(state.model, self.state.model)
+        check_same(found[-1], "model", state.model, model)
         self._checkpoints.load(found[-1], self.learner.model, self.learner.optimizer)
         state.model = self.state.model
         self.state = state

@@ -27,6 +27,8 @@ _MOST = 20
 def split_sentences(text: str) -> list[str]:
     r"""Sentences of a text, which end where `sentence_ends` counts them, and lines.
 
+    To be identified, not to be read: a mark that closes a quotation goes with the next one.
+
     >>> split_sentences("It was 3.14. Was it?\nस्वतन्त्र हैं। समान हैं।")
     ['It was 3.14.', 'Was it?', 'स्वतन्त्र हैं।', 'समान हैं।']
     """

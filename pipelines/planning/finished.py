@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from typing import Any
 
-import yaml
 from rich.console import Console
 
 from glotmill.dashboard.statistics import read_lock
@@ -44,7 +43,7 @@ def what_differs(loaded: LoadedRecipe, root: str) -> str | None:
     """
     try:
         lock = read_lock(root)
-    except (ValueError, yaml.YAMLError):
+    except ValueError:
         return "cannot be read: it is damaged, or another version of glotmill made it"
     there, wanted = _parts(lock.recipe), _parts(loaded.recipe)
     if loaded.recipe.output.tokens is None:  # tokens that are not wanted do no harm

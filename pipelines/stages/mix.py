@@ -50,6 +50,7 @@ from glotmill.transforms.shards import num_shards, shard_path, write_shard
 from glotmill.transforms.split import read_splitter
 from glotmill.transforms.tables import read_table, write_table
 from glotmill.transforms.token_shards import JoinDatasets, runs_of
+from glotmill.transforms.unit_index import UnitIndex
 
 #: Raised by one whenever the stage gives other output for the same recipe and input.
 VERSION = 8
@@ -200,13 +201,12 @@ def _num_pieces(job: Job, plan: MixturePlan) -> int:
 
 def _count_left_out(job: Job, before: Manifests) -> None:
     """Counts the pairs by direction that the mixture leaves out: they are there all the same."""
-    recipe = job.lock.recipe
-    if "bitext" in recipe.mix.exclude:
-        sources = {source.name for source in recipe.sources if source.is_bitext}
-        units = enumerate(job.lock.units)
-        ordinals = [ordinal for ordinal, unit in units if unit.source in sources]
-        num_kept = before["ingest"].counts["kept"]
-        job.each_unit(CountDirections(job.root), ordinals, num_kept, _DRAWS_PER_WORKER)
+    if "bitext" in job.lock.recipe.mix.exclude:
+        index = UnitIndex(job.root, before["deduplicate"])
+        units = [unit for unit in index.units if unit.category == "bitext"]
+        num_pairs = sum(unit.num_rows for unit in units)
+        ordinals = [unit.ordinal for unit in units]
+        job.each_unit(CountDirections(job.root), ordinals, num_pairs, _DRAWS_PER_WORKER)
 
 
 def _join(job: Job, before: Manifests) -> None:

@@ -203,6 +203,15 @@ def test_a_folder_that_is_no_output_is_refused(tmp_path):
         build_report(str(tmp_path))
 
 
+@pytest.mark.parametrize("line", ["recipes:\n", "recipe: [\n"])
+def test_a_damaged_lock_is_refused(make_small_run, tmp_path, line):
+    root = make_small_run()
+    lock = tmp_path / "recipe.lock.yaml"
+    lock.write_text(lock.read_text().replace("recipe:\n", line))
+    with pytest.raises(IncompleteRun, match=r"recipe\.lock\.yaml is damaged, or another version"):
+        build_report(root)
+
+
 def test_a_lock_of_another_run_is_refused(make_small_run, tmp_path):
     root = make_small_run()
     lock = tmp_path / "recipe.lock.yaml"

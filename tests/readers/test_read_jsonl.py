@@ -127,6 +127,12 @@ def test_a_number_beyond_a_double_excuses_nothing_else(write, wrong):
     assert (out.texts, len(out.rejects)) == ([], 1)
 
 
+def test_errors_behind_a_number_beyond_a_double_are_told_at_their_place(write):
+    out = read(write(b'{"text":1e999,"b":}\n{"text":1e100,"b":}'), "jsonl")
+    places = [reject.detail.rpartition(" (")[2] for reject in out.rejects]
+    assert places == ["at character 18 of the record)"] * 2
+
+
 def test_large_integers_of_records_that_nest_too_deeply_are_rejected(write):
     depth = sys.getrecursionlimit() - 10
     if depth > 1010:

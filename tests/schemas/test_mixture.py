@@ -54,6 +54,14 @@ def test_keys_of_labels_are_full_names(load):
     assert parse_lock(dump_lock(lock)) == lock
 
 
+def test_locks_of_runs_whose_options_were_allowed_then(load):
+    recipe = load(SOURCE)
+    lock = dump_lock(Lock(glotmill="0", recipe=recipe, inputs=(), units=()))
+    for now, then in (("alpha: 0.3", "alpha: 0.5"), ("min_documents: 1", "min_documents: 500")):
+        assert now in lock.decode()
+        assert parse_lock(lock.replace(now.encode(), then.encode())).recipe != recipe
+
+
 def test_a_label_goes_before_its_tier_and_a_tier_before_all():
     caps = MaxEpochs(
         default=20, tiers={"high": 1, "bitext/high": 2}, labels={"swa_Latn": 50, "book/mul": 3}

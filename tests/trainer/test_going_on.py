@@ -14,9 +14,10 @@ torch = pytest.importorskip("torch", reason="torch is not installed: pip install
 
 from glotmill.schemas.indexed_dataset import IndexedDatasetError  # noqa: E402
 from glotmill.schemas.training import TrainingStage, load_training  # noqa: E402
-from glotmill.trainer.checkpoint import CheckpointError, check_same  # noqa: E402
+from glotmill.trainer.checkpoint import CheckpointError, check_same, settings_of_both  # noqa: E402
 from glotmill.trainer.config import ConfigError, TrainConfig  # noqa: E402
 from glotmill.trainer.data import Corpus, Cut, DataError, Step, make_batch  # noqa: E402
+from glotmill.trainer.lock import FolderInUseError  # noqa: E402
 from glotmill.trainer.loop import Trainer  # noqa: E402
 from glotmill.trainer.world import World  # noqa: E402
 
@@ -106,7 +107,7 @@ def test_one_run_at_a_time_in_a_folder(make_config: Make, world: World, tmp_path
     (folder / "step-00000008.tmp").mkdir()
     with (folder.parent / ".lock").open("wb") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        with pytest.raises(CheckpointError, match=f"another run is training into {tmp_path}"):
+        with pytest.raises(FolderInUseError, match=f"another run is training into {tmp_path}"):
             Trainer(make_config(), world)
     assert (folder / "step-00000008.tmp").is_dir()
     trainer = Trainer(make_config(), world)
@@ -133,9 +134,11 @@ def test_a_file_system_without_locks(
 def test_settings_of_a_model_of_transformers() -> None:
     was = {"id2label": {"0": "a"}, "n_head": 4, "rope": {"1": [1, 2]}, "eos_token_id": 2}
     same = {"id2label": {0: "a"}, "n_head": 4, "rope": {1: (1, 2)}, "new": 1}
-    check_same(Path("c"), "model", was, same)
+    check_same(Path("c"), "model", was, settings_of_both(was, same))
+    with pytest.raises(CheckpointError, match="n_head was None, is 4"):
+        check_same(Path("c"), "model", {}, settings_of_both({}, same))
     with pytest.raises(CheckpointError, match=r"c is of another model .n_head was 4, is 8"):
-        check_same(Path("c"), "model", was, {"n_head": 8, "eos_token_id": 3})
+        check_same(Path("c"), "model", was, settings_of_both(was, {"n_head": 8, "eos_token_id": 3}))
 
 
 def test_a_rewind_is_remembered_by_a_run_that_stops_at_once(

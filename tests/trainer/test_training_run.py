@@ -320,6 +320,15 @@ def test_a_checkpoint_of_another_order_is_refused(make_config: Make, world: Worl
         Trainer(make_config(seed=2), world)
 
 
+def test_a_checkpoint_of_other_heads_is_refused(make_config: Make, world: World) -> None:
+    """Their size is written by some versions of `transformers` only, so it is no setting."""
+    config = make_config(steps=2)
+    Trainer(config, world).run()
+    shape = {**config.model.model_dump()["shape"], "head_dim": 16}
+    with pytest.raises(CheckpointError, match=r"could not be read: .*[Ss]ize mismatch"):
+        Trainer(make_config(steps=2, model={"shape": shape}), world)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

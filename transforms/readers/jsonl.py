@@ -150,12 +150,23 @@ def parse_object(line: bytes, offset: int) -> dict[str, Json]:
     except orjson.JSONDecodeError as error:
         if line.startswith(BOM):  # left over where files were concatenated
             return parse_object(line[len(BOM) :], offset + len(BOM))
-        if error.msg.startswith(_TOO_LARGE) and (quoted := _quote_large(line)) != line:
-            return parse_object(quoted, offset)
+        if error.msg.startswith(_TOO_LARGE):
+            return _parse_large(line, offset)
         raise _syntax_problem(line, offset, error) from None
     if type(value) is dict:
         return value
     raise RecordProblem("not_an_object", f"the line is {_kind(value)}, not an object")
+
+
+def _parse_large(line: bytes, offset: int) -> dict[str, Json]:
+    """Parse a line that has a number beyond a double's range."""
+    # Of the same length, so that errors are where they are told.
+    parse_object(_STRING_OR_NUMBER.sub(_as_one_if_large, line), offset)
+    return parse_object(_quote_large(line), offset)
+
+
+def _as_one_if_large(found: re.Match[bytes]) -> bytes:
+    return b"1".ljust(len(found[0])) if _is_large(found[0]) else found[0]
 
 
 def _quote_large(line: bytes) -> bytes:
@@ -168,9 +179,11 @@ def _quote_large(line: bytes) -> bytes:
 
 
 def _as_string_if_large(found: re.Match[bytes]) -> bytes:
-    token = found[0]
-    is_large = not token.startswith(b'"') and math.isinf(float(token))
-    return b'"%b"' % token if is_large else token
+    return b'"%b"' % found[0] if _is_large(found[0]) else found[0]
+
+
+def _is_large(token: bytes) -> bool:
+    return not token.startswith(b'"') and math.isinf(float(token))
 
 
 def _syntax_problem(line: bytes, offset: int, error: orjson.JSONDecodeError) -> RecordProblem:
