@@ -18,8 +18,7 @@ from glotmill.dashboard.training import training_report
 from glotmill.dashboard.training_tables import training_tables
 from glotmill.dashboard.triage import triage_table
 from glotmill.schemas.manifest import FileEntry
-from glotmill.transforms import storage
-from glotmill.transforms.tables import write_table
+from glotmill.transforms.tables import write_file, write_table
 
 PAGE = "report.html"
 #: The page with training: beside the other, whose bytes the corpus's manifests promise.
@@ -52,9 +51,9 @@ def build_report(root: str) -> list[FileEntry]:
         *_pairs(root, report),
         *_profiles(root, "profiles", profiles_table(gathered.profiles)),
         *_profiles(root, "pair_profiles", pair_profiles_table(gathered.pair_profiles)),
-        _write(root, SUMMARY_PATH, summary(report)),
-        _write(root, f"{FOLDER}/metrics.prom", metrics(report)),
-        _write(root, PAGE, render(report).encode()),
+        write_file(root, SUMMARY_PATH, summary(report)),
+        write_file(root, f"{FOLDER}/metrics.prom", metrics(report)),
+        write_file(root, PAGE, render(report).encode()),
     ]
 
 
@@ -79,7 +78,7 @@ def build_training_report(root: str, runs: Sequence[str]) -> list[FileEntry]:
             write_table(root, f"{FOLDER}/{name}.parquet", table)
             for name, table in training_tables(training).items()
         ),
-        _write(root, TRAINING_PAGE, render(report, training=training).encode()),
+        write_file(root, TRAINING_PAGE, render(report, training=training).encode()),
     ]
 
 
@@ -119,8 +118,3 @@ def _pairs(root: str, report: Report) -> list[FileEntry]:
 def _profiles(root: str, name: str, table: pa.Table) -> list[FileEntry]:
     """A table of profiles, where ingest left sketches."""
     return [write_table(root, f"{FOLDER}/{name}.parquet", table)] if table.num_rows else []
-
-
-def _write(root: str, path: str, content: bytes) -> FileEntry:
-    sha256 = storage.write_atomically(f"{root}/{path}", content)
-    return FileEntry(path=path, num_rows=0, num_bytes=len(content), sha256=sha256)

@@ -26,7 +26,7 @@ from glotmill.transforms.licences import UNKNOWN, licences, read_drawn
 from glotmill.transforms.plan import PLAN_PATH
 from glotmill.transforms.realised import PATH as REALISED_PATH
 from glotmill.transforms.statistics import merge
-from glotmill.transforms.tables import read_table, write_table
+from glotmill.transforms.tables import read_table, write_file, write_table
 
 Manifests = Mapping[str, Manifest]
 
@@ -57,14 +57,9 @@ def write_hand_over(root: str, lock: Lock, manifests: Manifests) -> list[FileEnt
     about = description(lock.recipe, drawn)
     return [
         write_table(root, LICENCES_PATH, table),
-        _written(root, CARD_PATH, dataset_card(facts)),
-        _written(root, CROISSANT_PATH, croissant(lock.recipe.name, about, known, files)),
+        write_file(root, CARD_PATH, dataset_card(facts)),
+        write_file(root, CROISSANT_PATH, croissant(lock.recipe.name, about, known, files)),
     ]
-
-
-def _written(root: str, path: str, content: bytes) -> FileEntry:
-    sha256 = storage.write_atomically(f"{root}/{path}", content)
-    return FileEntry(path=path, num_rows=0, num_bytes=len(content), sha256=sha256)
 
 
 def _training(root: str, mix: Manifest) -> Training | None:

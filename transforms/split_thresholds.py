@@ -10,12 +10,11 @@ import orjson
 import pyarrow as pa
 from apache_beam import typehints
 
-from glotmill.schemas.manifest import FileEntry
-from glotmill.transforms import storage
 from glotmill.transforms.gather import ToList
 from glotmill.transforms.plan import Group
 from glotmill.transforms.records import write_record
 from glotmill.transforms.split import BITEXT, FOLDER, NEVER, PATH, Draws, SplitRule
+from glotmill.transforms.tables import write_file
 from glotmill.transforms.unit_index import UnitIndex, read_manifest
 
 #: Category, label, and whether the pairs may not be trained on.
@@ -129,8 +128,7 @@ class _WriteThresholds(beam.DoFn):
         content = orjson.dumps(
             {"rule": self._rule.parts, "thresholds": rows}, option=orjson.OPT_INDENT_2
         )
-        sha256 = storage.write_atomically(f"{self._root}/{PATH}", content)
-        entry = FileEntry(path=PATH, num_rows=len(rows), num_bytes=len(content), sha256=sha256)
+        entry = write_file(self._root, PATH, content, len(rows))
         yield write_record(self._root, FOLDER, "split", [entry])
 
 

@@ -149,6 +149,12 @@ def write_table(root: str, path: str, table: pa.Table) -> FileEntry:
     )
 
 
+def write_file(root: str, path: str, content: bytes, num_rows: int = 0) -> FileEntry:
+    """Writes a file that is no table; `num_rows` are what it has of the like."""
+    sha256 = storage.write_atomically(f"{root}/{path}", content)
+    return FileEntry(path=path, num_rows=num_rows, num_bytes=len(content), sha256=sha256)
+
+
 def read_batches(
     path: str, columns: Sequence[str] | None = None, *, batch_rows: int = 2_000
 ) -> Iterable[pa.RecordBatch]:

@@ -22,7 +22,7 @@ from glotmill.schemas.training import (
     TrainingFileError,
     dump_training,
 )
-from glotmill.transforms import storage
+from glotmill.transforms.tables import write_file
 
 NEOX, MEGATRON = "training.neox.yml", "training.megatron.args"
 
@@ -66,12 +66,7 @@ def write_training_files(
     if all(dataset.prefix for dataset in training.datasets):
         contents[NEOX] = neox_config(training, sequence_length)
         contents[MEGATRON] = megatron_arguments(training, sequence_length)
-    return [_written(root, name, content) for name, content in contents.items()]
-
-
-def _written(root: str, name: str, content: bytes) -> FileEntry:
-    sha256 = storage.write_atomically(f"{root}/{name}", content)
-    return FileEntry(path=name, num_rows=0, num_bytes=len(content), sha256=sha256)
+    return [write_file(root, name, content) for name, content in contents.items()]
 
 
 def _train(training: Training) -> list[TrainingDataset]:

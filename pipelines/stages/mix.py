@@ -48,7 +48,7 @@ from glotmill.transforms.rehydrate import PATH as REHYDRATION_PATH
 from glotmill.transforms.rehydrate import rehydration
 from glotmill.transforms.shards import num_shards, shard_path, write_shard
 from glotmill.transforms.split import read_splitter
-from glotmill.transforms.tables import read_table, write_table
+from glotmill.transforms.tables import read_table, write_file, write_table
 from glotmill.transforms.token_shards import JoinDatasets, runs_of
 from glotmill.transforms.unit_index import UnitIndex
 
@@ -133,15 +133,10 @@ class MixStage:
         findings = findings_json(plan.findings)
         files += [
             write_table(job.root, PLAN_PATH, plan.plan),
-            _written(job.root, PLAN_CSV_PATH, plan_csv(plan.plan), plan.plan.num_rows),
-            _written(job.root, FINDINGS_PATH, findings, len(plan.findings)),
+            write_file(job.root, PLAN_CSV_PATH, plan_csv(plan.plan), plan.plan.num_rows),
+            write_file(job.root, FINDINGS_PATH, findings, len(plan.findings)),
         ]
         return files, plan
-
-
-def _written(root: str, path: str, content: bytes, num_rows: int) -> FileEntry:
-    sha256 = storage.write_atomically(f"{root}/{path}", content)
-    return FileEntry(path=path, num_rows=num_rows, num_bytes=len(content), sha256=sha256)
 
 
 def _rehydrate(job: Job) -> list[FileEntry]:

@@ -24,7 +24,7 @@ from glotmill.schemas.training import (
     TrainingStage,
 )
 from glotmill.transforms import storage
-from glotmill.transforms.tables import read_table
+from glotmill.transforms.tables import read_table, write_file
 from glotmill.transforms.token_shards import (
     MEGATRON,
     dataset_name,
@@ -133,7 +133,7 @@ def _write_tokenizer(
         contents[f"{_FOLDER}/tokenizer_config.json"] = orjson.dumps(
             config, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
         )
-    entries = [_written(root, name, content) for name, content in contents.items()]
+    entries = [write_file(root, name, content) for name, content in contents.items()]
     described = TokenizerFile(
         kind=tokenizer.kind,
         path=path,
@@ -144,11 +144,6 @@ def _write_tokenizer(
         pad_id=tokenizer.pad_id,
     )
     return entries, described
-
-
-def _written(root: str, path: str, content: bytes) -> FileEntry:
-    sha256 = storage.write_atomically(f"{root}/{path}", content)
-    return FileEntry(path=path, num_rows=0, num_bytes=len(content), sha256=sha256)
 
 
 def _datasets(
