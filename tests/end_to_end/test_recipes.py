@@ -102,5 +102,5 @@ def test_larger_data(glotmill: Glotmill, tmp_path: Path, data_folder: Path) -> N
     assert all(count["read"] for count in counts.values())
     assert counts["ntrex"]["read"] == 15_867
     assert counts["tatoeba"]["read"] == 241_738
-    assert counts["messy-jsonl"]["rejected"] == 14
+    assert counts["messy-jsonl"]["rejected"] == 13
     assert os.path.getsize(tmp_path / "out" / "report.html") < 2_000_000

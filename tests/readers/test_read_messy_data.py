@@ -34,9 +34,9 @@ EXPECTED = {
     "deep_nesting.jsonl": ("jsonl", 1, {"invalid_json": 1}),
     "broken.jsonl": (
         "jsonl",
-        6,
+        7,
         {
-            "invalid_json": 4,
+            "invalid_json": 3,
             "not_an_object": 3,
             "missing_field": 2,
             "wrong_type": 2,
@@ -79,7 +79,7 @@ def test_every_fourth_line_is_invalid(raw):
 
 def test_good_records_of_broken_jsonl(raw):
     out = read(raw / "broken.jsonl", "jsonl", extra_columns={"id": "id"})
-    assert out.extra["id"] == ["ok0", "ok1", "ok2", "dup", "ok3", "ok6"]
+    assert out.extra["id"] == ["ok0", "ok1", "ok2", "dup", "big", "ok3", "ok6"]
     assert out.texts[3] == "b"
 
 
