@@ -25,7 +25,7 @@ PAGE = "report.html"
 TRAINING_PAGE = "report-training.html"
 FOLDER = "statistics"
 #: The totals for programs.
-SUMMARY_PATH = "statistics/summary.json"
+SUMMARY_PATH = f"{FOLDER}/summary.json"
 
 
 def build_report(root: str) -> list[FileEntry]:

@@ -374,16 +374,21 @@ def test_files_that_only_link_sentences_are_no_other_inputs(tmp_path, monkeypatc
     assert differs() == "has other inputs"
 
 
-def test_what_inputs_are_read_with_is_compared(tmp_path, monkeypatch):
+def differs_of_a_set(monkeypatch, tmp_path):
+    """A file of an evaluation set beside a source, and `differs_of_inputs` with both."""
     (tmp_path / "a.txt").write_text("The cat sat on the mat.\n")
     evaluated = tmp_path / "set.txt"
     evaluated.write_text("Everyone has the right to freedom of thought.\n")
-    differs = differs_of_inputs(
+    return evaluated, differs_of_inputs(
         monkeypatch,
         tmp_path,
         sources=[{"name": "s", "path": "a.txt"}],
         decontaminate={"sets": [{"name": "rights", "path": "set.txt"}]},
     )
+
+
+def test_what_inputs_are_read_with_is_compared(tmp_path, monkeypatch):
+    evaluated, differs = differs_of_a_set(monkeypatch, tmp_path)
     assert differs() is None
     evaluated.write_text("Everyone has the right to freedom of speech..\n")
     told = (
@@ -397,15 +402,7 @@ def test_what_inputs_are_read_with_is_compared(tmp_path, monkeypatch):
 
 
 def test_checksums_that_a_run_kept_are_not_made_anew(tmp_path, monkeypatch):
-    (tmp_path / "a.txt").write_text("The cat sat on the mat.\n")
-    evaluated = tmp_path / "set.txt"
-    evaluated.write_text("Everyone has the right to freedom of thought.\n")
-    differs = differs_of_inputs(
-        monkeypatch,
-        tmp_path,
-        sources=[{"name": "s", "path": "a.txt"}],
-        decontaminate={"sets": [{"name": "rights", "path": "set.txt"}]},
-    )
+    evaluated, differs = differs_of_a_set(monkeypatch, tmp_path)
     kept = KeptChecksums(f"{tmp_path}/out")
     kept(storage.InputFile(str(evaluated), evaluated.stat().st_size))
     kept.save()
