@@ -148,6 +148,12 @@ class Checkpoints:
         """Whether a checkpoint is being written."""
         return self._writing is not None
 
+    @property
+    def failed(self) -> bool:
+        """Whether one could not be written, of which `wait` tells; known before the next is due."""
+        writing = self._writing
+        return writing is not None and writing.done() and writing.exception() is not None
+
     def save(self, model: nn.Module, optimizer: Optimizer, state: dict[str, Any]) -> None:
         """Write a checkpoint; every process calls.
 

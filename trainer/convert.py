@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 from glotmill.schemas.indexed_dataset import POINTER, SIZE, IndexedDataset, pack_header, pointers_of
 from glotmill.schemas.training import Training, TrainingDataset
 from glotmill.trainer.data import DataError
+from glotmill.trainer.lock import hold
 from glotmill.trainer.shards import list_shards, read_shards
 
 Split: TypeAlias = Literal["train", "validation"]
@@ -54,6 +55,7 @@ def convert(training: Training, root: Path, kind: str, folder: Path) -> None:
         ShardError: the mix is not finished, or a file is not what its manifest says.
         DataError: there are no such lists, they name no datasets, there are stages, which packed
             sequences do not know, or the folder is somebody else's.
+        FolderInUseError: another run is training into the folder around it.
     """
     made_of = _made_of(training, root, kind)
     marker = folder / _MADE_OF
@@ -61,16 +63,19 @@ def convert(training: Training, root: Path, kind: str, folder: Path) -> None:
         return
     if folder.exists() and not marker.is_file():
         raise DataError(f"{folder} is not of this run: 'out' must be a folder of its own")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    held = hold(folder.parent)  # by this run already, or until the end of this
     aside = folder.with_name(folder.name + _ASIDE)
     shutil.rmtree(aside, ignore_errors=True)
     if folder.exists():  # away at once, as without its marker it would be taken for somebody's
         folder.rename(aside)
         shutil.rmtree(aside)
-    aside.mkdir(parents=True)
+    aside.mkdir()
     for split in _SPLITS:
         _copy(training, root, kind, split, aside)
     (aside / _MADE_OF).write_text(json.dumps(made_of, indent=1))
     aside.rename(folder)
+    del held
 
 
 def converted(training: Training, kind: str, folder: Path) -> Training:

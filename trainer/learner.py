@@ -127,9 +127,7 @@ class Learner:
 
     def _forward(self, batch: Batch, sums: Tensor) -> Tensor:
         """What gradients are taken of, summed over the batch; losses and tokens go into `sums`."""
-        arrays = (batch.tokens, batch.positions, batch.targets, batch.groups, batch.documents)
-        on_device = (torch.from_numpy(each).to(self._world.device).long() for each in arrays)
-        tokens, positions, targets, groups, documents = on_device
+        tokens, positions, targets, groups, documents = self._on_device(batch)
         mask = None
         if self._config.mask_documents:
             mask = document_mask(documents, tokens.is_cuda and isinstance(self.model, Llama))
@@ -139,6 +137,14 @@ class Learner:
         sums[0].index_add_(0, groups.flatten(), losses.detach().double())
         sums[1].index_add_(0, groups.flatten(), learned.double())
         return losses.sum() + penalty
+
+    def _on_device(self, batch: Batch) -> Tensor:
+        """Tokens, positions, targets, groups and documents, [5, num_sequences, length]."""
+        arrays = (batch.tokens, batch.positions, batch.targets, batch.groups, batch.documents)
+        whole = torch.from_numpy(np.stack(arrays))
+        if self._world.device.type == "cuda":
+            whole = whole.pin_memory()  # else the copy waits for all that the GPU has to do
+        return whole.to(self._world.device, non_blocking=True).long()
 
     def _no_sums(self) -> Tensor:
         return torch.zeros(2, self._num_groups, dtype=torch.float64, device=self._world.device)

@@ -23,6 +23,7 @@ from glotmill.trainer.learner import Learner, Sums
 from glotmill.trainer.metrics import Breakdown, MetricsLog, finite, forgetting
 from glotmill.trainer.plan import (
     check_out,
+    file_of,
     loader_of,
     num_samples_of,
     num_steps_of,
@@ -158,7 +159,8 @@ class Trainer:
         # Nothing of ours draws numbers in training; a model of transformers may have dropout.
         seed = self.config.seed * 1_000_003 + step.position + self.world.rank
         torch.manual_seed(seed % 2**63)
-        sums = self.learner.backward(step, self.stop.is_set())
+        stop = self.stop.is_set() or self._checkpoints.failed  # then all fail when they save
+        sums = self.learner.backward(step, stop)
         self._stopping = sums.stop
         now = range(self.state.position, step.position + step.num_samples)  # with those left out
         if any(start in now for start, _ in self._stages):
@@ -221,10 +223,10 @@ class Trainer:
         save_weights(learner.model, aside, self._model_json(), learner.dtype, **options)
         if self.world.is_first:
             tokenizer = Path(self.config.data).parent / self.corpus.training.tokenizer.path
-            source = self.config.model.start or aside
-            beside = [Path(source) / "generation_config.json", *tokenizer.parent.glob("tokenizer*")]
-            for file in filter(Path.is_file, beside):
-                shutil.copy(file, aside / file.name)
+            ends = file_of(self.config.model, "generation_config.json")
+            for file in (ends, *tokenizer.parent.glob("tokenizer*")):
+                if file is not None and file.is_file():
+                    shutil.copy(file, aside / file.name)
             shutil.rmtree(folder, ignore_errors=True)
             aside.rename(folder)
 

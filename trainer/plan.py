@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from glotmill.schemas.training import load_training
-from glotmill.trainer.config import ConfigError, TrainConfig
+from glotmill.trainer.config import ConfigError, ModelSource, TrainConfig
 from glotmill.trainer.convert import convert, converted
 from glotmill.trainer.data import Corpus, Cut, Loader
 from glotmill.trainer.order import SampleOrder
@@ -60,12 +60,10 @@ def open_corpus(config: TrainConfig, world: World) -> Corpus:
 
 def _check_tokenizer(config: TrainConfig, made: Path) -> None:
     """Compare the vocabularies of the model and of the tokens, where both are tokenizer.json."""
-    folder = config.model.start
-    own = Path(folder or "", "tokenizer.json")
-    files = (own, made)
-    if folder and all(each.name == own.name and each.is_file() for each in files):
+    own = file_of(config.model, "tokenizer.json")
+    if own and made.name == "tokenizer.json" and made.is_file():
         try:
-            theirs, ours = (json.loads(each.read_bytes())["model"]["vocab"] for each in files)
+            theirs, ours = (json.loads(each.read_bytes())["model"]["vocab"] for each in (own, made))
         except (ValueError, KeyError, TypeError) as error:
             raise ConfigError(f"{own} or {made} is no tokenizer: {error!r}") from None
         if theirs != ours:
@@ -73,6 +71,24 @@ def _check_tokenizer(config: TrainConfig, made: Path) -> None:
                 f"{own} numbers its pieces otherwise than {made}, which made the tokens:"
                 " use the tokenizer of the model in the mix"
             )
+
+
+def file_of(model: ModelSource, name: str) -> Path | None:
+    """A file that lies with the model that training begins with; None where there is none."""
+    if model.start is None:
+        return None
+    if model.path or Path(model.start).is_dir():
+        found = Path(model.start, name)
+        return found if found.is_file() else None
+    try:
+        from transformers.utils import cached_file
+
+        told = ("gated_repo", "missing_entries", "connection_errors")
+        options = {f"_raise_exceptions_for_{each}": False for each in told}
+        on_hub = cached_file(model.start, name, **options)
+    except (ImportError, OSError):  # told when the model is built
+        return None
+    return on_hub and Path(on_hub)
 
 
 def loader_of(

@@ -1,5 +1,6 @@
 """Models of other architectures see the tokens that they see when `transformers` calls them."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed: pip install
 transformers = pytest.importorskip("transformers", reason="transformers is not installed")
 
 from safetensors.torch import load_file, save_file  # noqa: E402
+from token_corpus import write_corpus  # noqa: E402
 
 from glotmill.trainer.build import Transformers  # noqa: E402
 from glotmill.trainer.config import ConfigError, TrainConfig  # noqa: E402
@@ -123,3 +125,40 @@ def test_a_model_with_a_tensor_missing(make_config: Make, world: World, tmp_path
     save_file(tensors, path, {"format": "pt"})
     with pytest.raises(ConfigError, match=r"no tensor model.layers.1.mlp.up_proj.weight \(1 are"):
         Trainer(make_config(model={"transformers": folder}), world)
+
+
+@pytest.fixture
+def on_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of a model that is known by the name some/model, and kept without a network."""
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    kept = tmp_path / "hub" / "models--some--model"
+    (kept / "refs").mkdir(parents=True)
+    (kept / "refs" / "main").write_text("0" * 40)
+    folder = kept / "snapshots" / ("0" * 40)
+    saved(folder, "Qwen2Config")
+    return folder
+
+
+def test_what_lies_beside_a_model_of_the_hub(
+    on_hub: Path, make_config: Make, world: World, tmp_path: Path
+) -> None:
+    data = write_corpus(tmp_path / "corpus", count=60)
+    made = json.dumps({"model": {"vocab": {"a": 0, "b": 1}}, "added_tokens": []})
+    (data.parent / "tokenizer.json").write_text(made)
+    config = make_config(data=str(data), model={"transformers": "some/model"}, steps=1)
+    transformers.GenerationConfig(eos_token_id=[7, 9]).save_pretrained(on_hub)
+    (on_hub / "tokenizer.json").write_text(json.dumps({"model": {"vocab": {"b": 0, "a": 1}}}))
+    with pytest.raises(ConfigError, match=r"/tokenizer.json numbers its pieces otherwise"):
+        Trainer(config, world)
+    (on_hub / "tokenizer.json").unlink()
+    Trainer(config, world).run()
+    model = transformers.AutoModelForCausalLM.from_pretrained(Path(config.out) / "model")
+    assert model.generation_config.eos_token_id == [7, 9]
+
+
+def test_a_model_that_the_hub_does_not_know(make_config: Make, world: World, on_hub: Path) -> None:
+    with pytest.raises(ConfigError, match=r"model.transformers: some/other cannot be trained"):
+        Trainer(make_config(model={"transformers": "some/other"}), world)

@@ -1,5 +1,6 @@
 """Lists of tokens and packed sequences: the samples of `.bin` and `.idx`, and those of the mix."""
 
+import fcntl
 import json
 import shutil
 from collections import Counter
@@ -18,6 +19,7 @@ from glotmill.schemas.tables import TOKEN_ROWS
 from glotmill.schemas.training import TrainingStage, load_training
 from glotmill.trainer.convert import convert, converted
 from glotmill.trainer.data import IGNORED, Corpus, Cut, DataError, Loader
+from glotmill.trainer.lock import FolderInUseError
 from glotmill.trainer.shards import ShardError
 from glotmill.transforms.tables import write_table
 
@@ -68,6 +70,18 @@ def without_bin(folder: Path) -> None:
     path.write_text(yaml.safe_dump(training))
     for each in (folder / "tokens").glob("*text_document*"):
         each.unlink()
+
+
+def test_lists_are_copied_by_one_run_at_a_time(root: Path, tmp_path: Path) -> None:
+    with (tmp_path / ".lock").open("wb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with pytest.raises(FolderInUseError, match="another run is training into"):
+            opened(root, "parquet", tmp_path / "tokens")
+    assert not (tmp_path / "tokens.tmp").exists()
+    opened(root, "parquet", tmp_path / "tokens")
+    with (tmp_path / ".lock").open("wb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        opened(root, "parquet", tmp_path / "tokens")
 
 
 def test_lists_give_the_batches_of_bin_and_idx(root: Path, copied: Path, tmp_path: Path) -> None:

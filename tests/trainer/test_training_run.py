@@ -486,3 +486,15 @@ def test_another_architecture_through_transformers(
     assert losses(config)[-1] < 0.9 * losses(config)[0]
     with pytest.raises(ConfigError, match=r"give it as model.transformers"):
         Trainer(make_config(model={"path": str(tmp_path / "m")}), world)
+
+
+def test_a_checkpoint_that_cannot_be_written_ends_the_run_before_the_next_is_due(
+    make_config: Make, world: World
+) -> None:
+    config = make_config(steps=400, checkpoints={"every": 100, "asynchronous": True})
+    trainer = Trainer(config, world)
+    in_the_way = Path(config.out) / "checkpoints" / "step-00000100.tmp"
+    trainer.on_step = lambda step: in_the_way.touch()
+    with pytest.raises(CheckpointError, match=r"could not be written: .*File exists"):
+        trainer.run()
+    assert 100 < trainer.state.step < 200
