@@ -160,7 +160,7 @@ def documents_key(source: Source, checksum: Callable[[storage.InputFile], str]) 
     for path in (each.rstrip("/") for each in (source.pairs or Pairs()).documents):
         for pattern in (storage.escape(path), f"{storage.escape(path)}/**"):
             try:
-                files = storage.match(pattern, through_links=True)
+                files = storage.match(pattern, inputs=True)
             except (LookupError, OSError, ValueError):
                 continue
             found += [[file.path.removeprefix(path), checksum(file)] for file in files]

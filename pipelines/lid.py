@@ -158,7 +158,7 @@ def _run_texts(root: str) -> Iterator[pa.RecordBatch]:
 
 
 def _labelled_texts(pattern: str, found: _Read) -> Iterator[pa.RecordBatch]:
-    for file in storage.match(pattern, through_links=True):
+    for file in storage.match(pattern, inputs=True):
         for read in read_slice(file.path, "jsonl", 0, _END, _OPTIONS):
             found.add(file.path, read)
             if read.records.num_rows:

@@ -54,7 +54,7 @@ def find_inputs(loaded: LoadedRecipe) -> list[tuple[Source, list[storage.InputFi
         is_list &= source.format in bitext_inputs.OF_SEVERAL_FILES
         for pattern in source.patterns:
             try:
-                matched = storage.match(pattern, through_links=True)
+                matched = storage.match(pattern, inputs=True)
                 files.update((file.path, file) for file in matched)
                 is_list &= len(matched) == 1
             except (LookupError, OSError, ValueError) as error:

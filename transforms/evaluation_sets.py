@@ -65,7 +65,7 @@ def find_evaluation_files(options: Decontaminate) -> list[EvaluationFile]:
         files: dict[str, storage.InputFile] = {}
         for pattern in each.patterns:
             try:
-                matched = storage.match(pattern, through_links=True)
+                matched = storage.match(pattern, inputs=True)
                 files.update((file.path, file) for file in matched)
             except (LookupError, OSError, ValueError) as error:
                 raise EvaluationSetError(number, each.name, error) from None

@@ -109,23 +109,26 @@ def escape(path: str) -> str:
     return glob.escape(path)
 
 
-def match(pattern: str, *, through_links: bool = False) -> list[InputFile]:
+def match(pattern: str, *, inputs: bool = False) -> list[InputFile]:
     """Return the files that match a pattern, sorted by path, without `atomic_writer`'s temporaries.
 
-    The path of an existing file is that file, even if it holds glob characters. Local folders that
-    are links are looked into where that is wanted: of inputs, but not of what is to be deleted. Of
-    several paths to one file only one is given then.
+    The path of an existing file is that file, even if it holds glob characters.
+
+    Args:
+        pattern: of paths.
+        inputs: whether they are what a recipe reads: then local folders that are links are looked
+            into, of several paths to one file only one is given, and names go into tables.
 
     Raises:
         NothingMatched: If there is no such file; the message names what is near.
         OSError: If the listing fails.
         ValueError: If no installed file system knows the scheme, or an input's name is not UTF-8.
     """
-    matched = _match(pattern, through_links)
+    matched = _match(pattern, through_links=inputs)
     files = [file for file in matched if not file.path.endswith(_TEMPORARY_SUFFIX)]
     if not files:
         raise NothingMatched(pattern, _hint(cloud.unescaped(pattern)) if is_local(pattern) else "")
-    if through_links:
+    if inputs:
         _check_names(files)
     return sorted(files, key=lambda file: file.path)
 

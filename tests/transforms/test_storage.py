@@ -96,9 +96,9 @@ def test_linked_folders_are_looked_into_where_that_is_wanted(folder):
     (folder / "linked").symlink_to(folder / "sub")
     (folder / "sub" / "round").symlink_to(folder)
     assert names(storage.match(f"{folder}/*/*.jsonl"), folder) == ["sub/c.jsonl"]
-    found = storage.match(f"{folder}/*/*.jsonl", through_links=True)
+    found = storage.match(f"{folder}/*/*.jsonl", inputs=True)
     assert names(found, folder) == ["sub/c.jsonl"]
-    assert len(storage.match(f"{folder}/**", through_links=True)) == 5
+    assert len(storage.match(f"{folder}/**", inputs=True)) == 5
 
 
 @pytest.mark.parametrize("target", ["/", "..", "../.."])
@@ -106,7 +106,7 @@ def test_a_link_to_a_folder_above_is_not_looked_through(folder, monkeypatch, tar
     (folder / "sub" / "up").symlink_to(target)
     looked_into, scandir = [], os.scandir
     monkeypatch.setattr(os, "scandir", lambda path: looked_into.append(path) or scandir(path))
-    assert len(storage.match(f"{folder}/**", through_links=True)) == 5
+    assert len(storage.match(f"{folder}/**", inputs=True)) == 5
     assert looked_into == [str(folder), f"{folder}/sub"]
 
 
@@ -117,7 +117,7 @@ def test_folders_linked_to_each_other_are_looked_into_once_on_the_way_down(tmp_p
             (tmp_path / name / other).symlink_to(tmp_path / other)
     looked_into, scandir = [], os.scandir
     monkeypatch.setattr(os, "scandir", lambda path: looked_into.append(path) or scandir(path))
-    found = storage.match(f"{tmp_path}/**", through_links=True)
+    found = storage.match(f"{tmp_path}/**", inputs=True)
     assert names(found, tmp_path) == ["a/a.txt", "b/b.txt", "c/c.txt"]
     assert len(looked_into) == 1 + 3 + 3 * 2 + 3 * 2
 
@@ -127,9 +127,9 @@ def test_a_file_that_links_of_folders_lead_to_is_found_once(tmp_path):
     for link in ("current", "latest"):
         (tmp_path / link).symlink_to("v2")
     (tmp_path / "v2" / "A.txt").symlink_to("a.txt")
-    found = storage.match(f"{tmp_path}/*/*.txt", through_links=True)
+    found = storage.match(f"{tmp_path}/*/*.txt", inputs=True)
     assert names(found, tmp_path) == ["v2/A.txt", "v2/a.txt"]
-    found = storage.match(f"{tmp_path}/[cl]*/*.txt", through_links=True)
+    found = storage.match(f"{tmp_path}/[cl]*/*.txt", inputs=True)
     assert names(found, tmp_path) == ["current/A.txt", "current/a.txt"]
 
 
@@ -138,17 +138,15 @@ def test_objects_whose_names_are_alike_as_paths_are_several():
     assert storage.one_of_each(objects) == sorted(objects, key=lambda each: each.path)
 
 
-@pytest.mark.parametrize("through_links", [False, True])
+@pytest.mark.parametrize("inputs", [False, True])
 @pytest.mark.parametrize(
     ("pattern", "depth"), [("*.jsonl", 0), ("s*/*.jsonl", 1), ("sub/*", 0), ("**.jsonl", 2)]
 )
-def test_folders_below_the_pattern_are_not_looked_into(
-    folder, monkeypatch, pattern, depth, through_links
-):
+def test_folders_below_the_pattern_are_not_looked_into(folder, monkeypatch, pattern, depth, inputs):
     storage.write_atomically(f"{folder}/sub/deep/d.jsonl", b"")
     looked_into, scandir = [], os.scandir
     monkeypatch.setattr(os, "scandir", lambda path: looked_into.append(path) or scandir(path))
-    assert storage.match(f"{folder}/{pattern}", through_links=through_links)
+    assert storage.match(f"{folder}/{pattern}", inputs=inputs)
     assert len(looked_into) == depth + 1
 
 
@@ -172,8 +170,8 @@ def test_a_folder_that_may_not_be_read_is_not_passed_over(folder, monkeypatch):
 def test_links_that_lead_nowhere_are_passed_over(folder):
     (folder / "round").symlink_to("round")
     (folder / "gone.jsonl").symlink_to("nothing")
-    for through_links in (False, True):
-        assert len(storage.match(f"{folder}/**", through_links=through_links)) == 5
+    for inputs in (False, True):
+        assert len(storage.match(f"{folder}/**", inputs=inputs)) == 5
 
 
 def test_doubled_slashes_are_one(folder):
@@ -218,7 +216,7 @@ def test_inputs_have_names_in_utf_8(tmp_path):
     (tmp_path / os.fsdecode(b"bad\xff.txt")).touch()
     assert len(storage.match(f"{tmp_path}/*.txt")) == 1  # they can be deleted
     with pytest.raises(ValueError, match=r"bad\\xff\.txt' is not UTF-8; rename it"):
-        storage.match(f"{tmp_path}/*.txt", through_links=True)
+        storage.match(f"{tmp_path}/*.txt", inputs=True)
 
 
 def test_nothing_matched_survives_pickling():
