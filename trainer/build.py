@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -118,7 +119,7 @@ def _build_transformers(
         raise ConfigError(
             f"model.transformers: {name} cannot be trained: {error}{advice}"
         ) from None
-    _check_vocabulary(inner.config.vocab_size, vocab_size)
+    _check_vocabulary(inner.config.get_text_config().vocab_size, vocab_size)
     if config.activation_checkpointing:
         options = {"use_reentrant": False}
         inner.gradient_checkpointing_enable(gradient_checkpointing_kwargs=options)
@@ -129,12 +130,15 @@ def _build_transformers(
 
 def _try(model: Transformers, sequence_length: int) -> None:
     """Refuse a model that hides other tokens than our masks do, or has no such position."""
-    tokens = torch.arange(min(_TRIED, sequence_length)).remainder(model.config.vocab_size)[None]
+    inner, rows = model.inner, model.config.get_text_config().vocab_size
+    tokens = torch.arange(min(_TRIED, sequence_length)).remainder(rows)[None]
     positions = torch.arange(tokens.shape[1])[None]
+    last = {"position_ids": torch.tensor([[sequence_length - 1]])}
     with torch.no_grad():
-        own = model.inner(input_ids=tokens, use_cache=False).logits
+        own = inner(input_ids=tokens, use_cache=False).logits
         difference = (model(tokens, positions) - own).abs().mean()
-        model(tokens[:, :1], torch.tensor([[sequence_length - 1]]))
+        if last.keys() <= signature(inner.forward).parameters.keys():
+            inner(input_ids=tokens[:, :1], use_cache=False, **last)
     if not difference <= 0.01 * own.std():
         raise ConfigError("it attends to other tokens than those that masks show it")
 

@@ -72,8 +72,6 @@ class _Writer(dcp.FileSystemWriter):
         for path in self._aside.glob(f"*{_SUM}"):
             path.unlink()
         _write(self._aside / _STATE, _state_text({"files": sums, "state": self._state}))
-        if self._folder.exists():  # of the same step, before a rewind
-            shutil.rmtree(self._folder)
         self._aside.rename(self._folder)
         _sync_folder(self._folder.parent)
 
@@ -143,10 +141,10 @@ class Checkpoints:
         """Complete checkpoints, oldest first."""
         return sorted(path for path in self.folder.glob("step-*") if path.name[5:].isdigit())
 
-    @property
-    def busy(self) -> bool:
-        """Whether a checkpoint is being written."""
-        return self._writing is not None
+    def last(self) -> Path | None:
+        """The last complete one, as the first process sees it: other machines may see it later."""
+        found = self._world.gather(self.all())[0]
+        return found[-1] if found else None
 
     @property
     def failed(self) -> bool:

@@ -308,10 +308,13 @@ class Corpus:
 
     def documents_of(self, places: Iterable[tuple[int, int]]) -> Iterator[Any]:
         """The documents of training sequences, by their places, as the mix describes them."""
+        found: dict[int, set[int]] = {}
         for dataset, start in places:
+            numbers = self.train[dataset].read(start, self.cut.length + 1)[1]
+            found.setdefault(dataset, set()).update(numbers.tolist())
+        for dataset, documents in found.items():
             data = self.train[dataset]
-            numbers = np.unique(data.read(start, self.cut.length + 1)[1]).tolist()
-            for row in data.describe(numbers):
+            for row in data.describe(sorted(documents)):
                 yield {"dataset": data.name, **row}
 
     def validation_places(self, max_sequences: int) -> list[tuple[int, int]]:
@@ -335,7 +338,8 @@ def places_of_rank(
     >>> places_of_rank([(0, 10), (0, 20), (0, 30)], rank=1, num_ranks=2, micro=1)
     [[(0, 20)], [(-1, 0)]]
     """
-    micro = max(1, min(micro, -(-len(places) // num_ranks)))
+    share = max(1, -(-len(places) // num_ranks))
+    micro = -(-share // -(-share // micro))  # as many, but even, so that few are empty
     turn = micro * num_ranks
     even = [*places, *[(-1, 0)] * (-len(places) % turn)]
     starts = range(rank * micro, len(even), turn)

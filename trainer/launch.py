@@ -6,6 +6,7 @@ import argparse
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
@@ -48,13 +49,13 @@ def train(path: str | os.PathLike[str], *, find_lr: bool = False) -> int:
         config = load_config(path)
         world = join(config.device)
         run_in(config, world, find_lr)
+        leave()
         return 0
     except (*_WRONG_INPUT, *_FAILURES) as error:
         who = "" if world is None or world.is_first else f"process {world.rank}: "
         print(f"{who}{error}", file=sys.stderr)
+        # Not left: others may be in the midst of a sum, and NCCL would wait for them.
         return _WRONG if isinstance(error, _WRONG_INPUT) else _FAILED
-    finally:
-        leave()
 
 
 def run_in(config: TrainConfig, world: World, find_lr: bool) -> None:
@@ -79,8 +80,12 @@ def run_in(config: TrainConfig, world: World, find_lr: bool) -> None:
 
 def listen(trainer: Trainer) -> None:
     """Save and leave on SIGTERM, and on SIGUSR1, which Slurm sends ahead of a time limit."""
+
+    def note(*_: object) -> None:
+        trainer.stop = True
+
     for number in (signal.SIGTERM, signal.SIGUSR1):
-        signal.signal(number, lambda *_: trainer.stop.set())
+        signal.signal(number, note)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -96,6 +101,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted; a run goes on from its last checkpoint", file=sys.stderr)
         return _INTERRUPTED
+    except Exception:  # told at once, as the end of the interpreter waits for other processes
+        traceback.print_exc()
+        return _FAILED
 
 
 def end_process(code: int) -> NoReturn:

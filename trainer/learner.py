@@ -71,9 +71,9 @@ class Learner:
         own = asdict(self.model.config) if isinstance(self.model, Llama) else self.config_json
         self.settings: dict[str, Any] = own
         self.optimizer = _optimizer(self.model, config)
-        self._losses = torch.compile(_losses) if config.compile else _losses
-        # What gradients were multiplied with to sum rather than average them over processes.
-        self._scale = world.num_ranks / (config.batch.sequences * config.sequence_length)
+        # Not compiled, it holds several float32 matrices of the size of the logits.
+        compiled = config.compile or world.device.type == "cuda"
+        self._losses = torch.compile(_losses) if compiled else _losses
 
     def backward(self, step: Step, stop: bool = False) -> Sums:
         """Gradients of a step's mean loss, summed over all its tokens and processes.
@@ -85,10 +85,11 @@ class Learner:
         self.model.train()
         sums = self._no_sums()
         for batch in step.batches:
-            (self._forward(batch, sums) * self._scale).backward()
+            self._forward(batch, sums).backward()
         total = self._over_processes(sums, stop)
         # The number of tokens is known only now: cuts between documents are not learned from.
-        share = self._scale / self._world.num_ranks * max(1.0, float(total.counts.sum()))
+        # Gradients are means over processes by now.
+        share = max(1.0, float(total.counts.sum())) / self._world.num_ranks
         gradients = [each.grad for each in self.model.parameters() if each.grad is not None]
         torch._foreach_div_(gradients, share)
         return total

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import shutil
-import threading
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
@@ -94,7 +93,7 @@ class Trainer:
             FolderInUseError: another run is training into the folder.
         """
         self.config, self.world, self.out = config, world, Path(config.out)
-        self.stop, self._stopping, self._num_lost = threading.Event(), False, 0
+        self.stop, self._stopping, self._num_lost = False, False, 0
         self.on_step: Callable[[Step], None] = lambda step: None
         check_out(config)
         self._checkpoints = Checkpoints(self.out / "checkpoints", config.checkpoints, world)
@@ -117,7 +116,7 @@ class Trainer:
     # ---- a run from beginning to end
 
     def run(self) -> Literal["finished", "stopped"]:
-        """Train to the last step, or until `stop` is set.
+        """Train to the last step, or until `stop` is true.
 
         Returns:
             Whether all steps were done.
@@ -125,13 +124,12 @@ class Trainer:
         self._log = self._open_log()
         self._clock = Clock(self.learner.model, self.config, self.world)
         try:
-            if self.state.step == 0:
-                self._validate()
             while self._goes_on():
                 self._train()
             self._checkpoints.wait()
             if self.state.step < self.num_steps:
                 return "stopped"
+            self._validate()
             self._save_model()
             return "finished"
         finally:
@@ -148,6 +146,9 @@ class Trainer:
         loader = loader_of(self.config, self.corpus, self._order, self.world, *where)
         with closing(iter(loader)) as steps:
             while self._goes_on():
+                # After the checkpoint of this step, which may be wanted soon.
+                if self.state.step % self.config.validation.every == 0:
+                    self._validate()
                 step = self._clock.wait_for(steps)
                 self.on_step(step)
                 if not self._learn(step):
@@ -159,7 +160,7 @@ class Trainer:
         # Nothing of ours draws numbers in training; a model of transformers may have dropout.
         seed = self.config.seed * 1_000_003 + step.position + self.world.rank
         torch.manual_seed(seed % 2**63)
-        stop = self.stop.is_set() or self._checkpoints.failed  # then all fail when they save
+        stop = self.stop or self._checkpoints.failed  # then all fail when they save
         sums = self.learner.backward(step, stop)
         self._stopping = sums.stop
         now = range(self.state.position, step.position + step.num_samples)  # with those left out
@@ -207,10 +208,8 @@ class Trainer:
         self._clock.count(step.num_samples * self.config.sequence_length)
 
     def _after_step(self) -> None:
-        step, last = self.state.step, self.state.step == self.num_steps
-        if step % self.config.validation.every == 0 or last:
-            self._validate()
-        if step % self.config.checkpoints.every == 0 or last or self._stopping:
+        due = self.state.step % self.config.checkpoints.every == 0
+        if due or not self._goes_on():
             learner = self.learner
             with self._clock.paused():
                 self._checkpoints.save(learner.model, learner.optimizer, asdict(self.state))
@@ -241,22 +240,23 @@ class Trainer:
     # ---- where it stood
 
     def _resume(self) -> None:
-        if not (found := self._checkpoints.all()):
+        if (last := self._checkpoints.last()) is None:
             return
-        state = RunState(**self._checkpoints.state(found[-1]))
-        check_same(found[-1], "order of samples", state.order, self.state.order)
+        state = RunState(**self._checkpoints.state(last))
+        check_same(last, "order of samples", state.order, self.state.order)
         model = settings_of_both(state.model, self.state.model)
-        check_same(found[-1], "model", state.model, model)
-        self._checkpoints.load(found[-1], self.learner.model, self.learner.optimizer)
+        check_same(last, "model", state.model, model)
+        self._checkpoints.load(last, self.learner.model, self.learner.optimizer)
         state.model = self.state.model
         self.state = state
 
     def _rewind(self, step: Step, loss: float) -> bool:
         """Go back to the last checkpoint after a spike, if that is wanted and there is one."""
-        there = self._checkpoints.busy or self._checkpoints.all()
-        if self.config.spikes.action != "rewind" or not there:
+        if self.config.spikes.action != "rewind":
             return False
         self._checkpoints.wait()
+        if self._checkpoints.last() is None:
+            return False
         self.learner.discard()
         skipped = self.state.skipped
         if len(skipped) >= self.config.spikes.max_rewinds:

@@ -87,9 +87,9 @@ class MetricsLog:
     """Lines of `metrics.jsonl`, and TensorBoard's files where it is installed."""
 
     def __init__(self, folder: Path, step: int, tensorboard: bool) -> None:
-        """Opens both for a run that goes on from a step; later lines of before are taken out.
+        """Opens both for a run that goes on from a step; lines that it writes anew are taken out.
 
-        At step 0 all are: the run validates anew before its first step.
+        These are all of later steps, and the validation of this one.
         """
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / METRICS
@@ -145,14 +145,18 @@ def _parsed(line: bytes) -> dict[str, Any] | None:
 
 def _keep_until(path: Path, step: int) -> None:
     lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
-    # One that is damaged says no step: it stays, and the report tells of it.
-    steps = [(_parsed(line) or {"step": 0})["step"] for line in lines]
-    places = zip(lines, steps, strict=True)
-    kept = [line for line, at in places if step and line.endswith(b"\n") and at <= step]
+    kept = [line for line in lines if step and line.endswith(b"\n") and _is_before(line, step)]
     if len(kept) < len(lines):
         aside = path.with_suffix(".tmp")
         aside.write_bytes(b"".join(kept))
         aside.rename(path)
+
+
+def _is_before(line: bytes, step: int) -> bool:
+    """Whether a run that goes on from a step does not write the line anew."""
+    # One that is damaged says no step: it stays, and the report tells of it.
+    found = _parsed(line) or {"kind": "", "step": 0}
+    return bool(found["step"] < step or (found["step"] == step and found["kind"] == "train"))
 
 
 def _open_board(folder: Path, step: int) -> Any:

@@ -6,7 +6,6 @@ Sums and roundings are made in the order of `transformers`, so logits in float32
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeAlias
@@ -21,6 +20,9 @@ from glotmill.trainer.config import ConfigError
 
 #: What says which tokens a token sees: None (all before it), a boolean mask, or blocks of one.
 Mask: TypeAlias = Tensor | BlockMask | None
+
+# Flex attention and its masks would, not compiled, build matrices of length x length.
+_compiled = cache(torch.compile)
 
 # The numbers that each kind of scaling of positions needs.
 _LLAMA_3 = ("factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings")
@@ -146,18 +148,12 @@ class Attention(nn.Module):
 def attend(query: Tensor, key: Tensor, value: Tensor, mask: Mask, grouped: bool) -> Tensor:
     """Attention, [batch, heads, length, head_dim], by the kernel that the mask asks for."""
     if isinstance(mask, BlockMask):
-        flex = flex_attention if torch.compiler.is_compiling() else _flex()
+        inside = torch.compiler.is_compiling()
+        flex = flex_attention if inside else _compiled(flex_attention, dynamic=False)
         return flex(query, key, value, block_mask=mask, enable_gqa=grouped)
     return functional.scaled_dot_product_attention(
         query, key, value, attn_mask=mask, is_causal=mask is None, enable_gqa=grouped
     )
-
-
-@cache
-def _flex() -> Callable[..., Tensor]:
-    # Not compiled, it would build the whole matrix of scores. Asking for it takes two seconds.
-    compiled: Callable[..., Tensor] = torch.compile(flex_attention, dynamic=False)
-    return compiled
 
 
 def document_mask(documents: Tensor, blocks: bool) -> Mask:
@@ -174,7 +170,8 @@ def document_mask(documents: Tensor, blocks: bool) -> Mask:
         def visible(b: Tensor, head: Tensor, query: Tensor, key: Tensor) -> Tensor:
             return (query >= key) & (documents[b, query] == documents[b, key])
 
-        return create_block_mask(visible, batch, None, length, length, device=documents.device)
+        make = _compiled(create_block_mask)
+        return make(visible, batch, None, length, length, device=documents.device)
     same = documents[:, None, :, None] == documents[:, None, None, :]
     return same & torch.ones_like(same[:1], dtype=torch.bool).tril()
 

@@ -20,7 +20,7 @@ from glotmill.trainer.config import ConfigError
 from glotmill.trainer.model import Llama
 
 _SINGLE, _INDEX, _PARTS = "model.safetensors", "model.safetensors.index.json", "sharded"
-_FILE_BYTES = 5 << 30
+_FILE_BYTES, _COPIED = 5 << 30, 1 << 24
 # Tensors of a model in this layout; files may hold others beside them, of other layouts.
 _OF_A_MODEL = re.compile(r"(?:model|lm_head)\.(?!.*\brotary_emb\.inv_freq$)")
 
@@ -96,11 +96,12 @@ def save_weights(
         writes: whether this process writes what is written once.
         file_bytes: size of a file, about.
     """
-    named = ((name.removeprefix("inner."), each) for name, each in model.named_parameters())
-    tensors = {name: each.detach().to(dtype) for name, each in named}
-    # Those that are saved keep their type: some count, or are added to what float32 computes.
-    saved, buffers = model.state_dict().keys(), model.named_buffers()
-    tensors |= {name.removeprefix("inner."): each for name, each in buffers if name in saved}
+    # A layer that was just called may hold rounded weights; in its state there are none.
+    state = model.state_dict()
+    weights = {name: state[name].to(dtype) for name, _ in model.named_parameters()}
+    # Buffers keep their type: some count, or are added to what float32 computes.
+    buffers = {name: state[name] for name, _ in model.named_buffers() if name in state}
+    tensors = {name.removeprefix("inner."): each for name, each in (weights | buffers).items()}
     ends = np.cumsum([each.numel() * each.itemsize for each in tensors.values()])
     _, files = np.unique((ends - 1) // file_bytes, return_inverse=True)
     numbers = dict(zip(tensors, (files + 1).tolist(), strict=True))
@@ -110,9 +111,24 @@ def save_weights(
     dcp.save(tensors, storage_writer=writer, process_group=group)
     if writes:
         shutil.rmtree(folder / _PARTS)
+        for path in folder.glob("*.safetensors"):
+            _say_whose(path)
         if max(numbers.values()) == 1:
             (folder / "model-00001-of-00001.safetensors").rename(folder / _SINGLE)
             (folder / _INDEX).unlink()
         content = {**config, "dtype": str(dtype).removeprefix("torch.")}
         content.pop("torch_dtype", None)  # its older name
         (folder / "config.json").write_text(json.dumps(content, indent=2) + "\n")
+
+
+def _say_whose(path: Path) -> None:
+    """Say in a file's header that it holds torch's tensors; older transformers ask for it."""
+    aside = path.with_suffix(".tmp")
+    with path.open("rb") as file, aside.open("wb") as new:
+        size = int.from_bytes(file.read(8), "little")
+        header = {"__metadata__": {"format": "pt"}, **json.loads(file.read(size))}
+        text = json.dumps(header).encode()
+        text += b" " * (-len(text) % 8)  # tensors begin at a multiple of 8
+        new.write(len(text).to_bytes(8, "little") + text)
+        shutil.copyfileobj(file, new, _COPIED)
+    aside.replace(path)

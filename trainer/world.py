@@ -99,8 +99,9 @@ def join(device: str) -> World:
     cuda = device == "cuda" or (device == "auto" and torch.cuda.is_available())
     if cuda and not torch.cuda.is_available():
         raise ConfigError("device is cuda, but torch finds no GPU here")
-    where = torch.device("cuda", settings["LOCAL_RANK"]) if cuda else torch.device("cpu")
-    if cuda:
+    where = torch.device("cpu")
+    if cuda:  # with a GPU a task, Slurm shows each task its own alone
+        where = torch.device("cuda", settings["LOCAL_RANK"] % torch.cuda.device_count())
         torch.cuda.set_device(where)
     if not dist.is_initialized():
         os.environ.setdefault("MASTER_PORT", "29500")

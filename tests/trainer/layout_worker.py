@@ -48,7 +48,7 @@ def main(path: str, stop_after: int) -> None:
             line = {"step": trainer.state.step, "position": step.position, "rows": rows(step)}
             file.write(json.dumps(line) + "\n")
         if world.is_first and trainer.state.step == stop_after - 1:
-            trainer.stop.set()
+            trainer.stop = True
 
     trainer.on_step = note
     trainer.run()

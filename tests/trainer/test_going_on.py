@@ -32,7 +32,7 @@ def positions_of(trainer: Trainer, stop: int | None = None) -> list[int]:
     def note(step: Step) -> None:
         found.extend(range(step.position, step.position + step.num_samples))
         if trainer.state.step + 1 == stop:
-            trainer.stop.set()
+            trainer.stop = True
 
     trainer.on_step = note
     trainer.run()
@@ -150,7 +150,7 @@ def test_a_rewind_is_remembered_by_a_run_that_stops_at_once(
 
     def spoil(step: Step) -> None:
         if trainer.state.step == 6:
-            trainer.stop.set()
+            trainer.stop = True
             with torch.no_grad():
                 norm.fill_(float("nan"))
 

@@ -8,6 +8,8 @@ import pytest
 torch = pytest.importorskip("torch", reason="torch is not installed: pip install 'glotmill[train]'")
 transformers = pytest.importorskip("transformers", reason="transformers is not installed")
 
+from safetensors import safe_open  # noqa: E402
+
 from glotmill.trainer.config import ConfigError  # noqa: E402
 from glotmill.trainer.model import Llama, document_mask  # noqa: E402
 from glotmill.trainer.model_json import config_json, config_of, read_json  # noqa: E402
@@ -86,7 +88,11 @@ def test_transformers_reads_what_we_write(name: str, file_bytes: int, tmp_path: 
     read = transformers.AutoModelForCausalLM.from_pretrained(tmp_path, dtype=torch.float32).eval()
     with torch.no_grad():
         assert torch.equal(read(TOKENS).logits, model(TOKENS, POSITIONS))
-    assert len(list(tmp_path.glob("*.safetensors"))) > (file_bytes < 1 << 30)
+    files = list(tmp_path.glob("*.safetensors"))
+    assert len(files) > (file_bytes < 1 << 30)
+    for path in files:
+        with safe_open(path, "pt") as opened:
+            assert opened.metadata() == {"format": "pt"}
 
 
 def test_masked_documents_are_as_if_alone(tmp_path: Path) -> None:

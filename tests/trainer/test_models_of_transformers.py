@@ -106,6 +106,15 @@ def test_a_model_that_cannot_be_called_so(
         Trainer(make_config(model={"transformers": folder}), world)
 
 
+def test_a_sequence_too_long_for_a_model_without_masks(
+    make_config: Make, world: World, tmp_path: Path
+) -> None:
+    folder = saved(tmp_path / "model", "GPT2Config", n_positions=300)
+    options = {"mask_documents": False, "reset_positions": False, "sequence_length": 400}
+    with pytest.raises(ConfigError, match="cannot be trained: index out of range"):
+        Trainer(make_config(model={"transformers": folder}, **options), world)
+
+
 @pytest.mark.parametrize("kind", ["BloomConfig", "MambaConfig"])
 def test_any_model_trains_without_masks(
     kind: str, make_config: Make, world: World, tmp_path: Path

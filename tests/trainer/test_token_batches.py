@@ -77,6 +77,17 @@ def test_every_layout_reads_the_same_samples(corpus: Corpus, num_ranks: int, mic
     assert read == places
 
 
+@pytest.mark.parametrize(
+    ("count", "num_ranks", "micro", "read"),
+    [(64, 8, 6, 64), (512, 8, 48, 512), (100, 8, 8, 112), (64, 8, 5, 64), (3, 2, 8, 4)],
+)
+def test_few_sequences_are_empty(count: int, num_ranks: int, micro: int, read: int) -> None:
+    places = [(0, number) for number in range(count)]
+    parts = places_of_rank(places, 0, num_ranks, micro)
+    assert num_ranks * sum(map(len, parts)) == read
+    assert max(map(len, parts)) <= micro
+
+
 def test_padding_teaches_nothing(corpus: Corpus) -> None:
     batch = make_batch(corpus.train, [(-1, 0), (0, 0)], CUT)
     assert (batch.targets[0] == IGNORED).all()

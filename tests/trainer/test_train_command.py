@@ -15,6 +15,7 @@ import yaml
 pytest.importorskip("torch", reason="torch is not installed: pip install 'glotmill[train]'")
 
 from glotmill.trainer.config import TrainConfig
+from glotmill.trainer.launch import main
 
 ROOT = Path(__file__).parents[2]
 GLOTMILL = Path(sys.executable).with_name("glotmill")
@@ -49,6 +50,17 @@ def test_a_run_prints_a_table_and_goes_on_from_its_end(
     assert "step 12 of 12" in again.stderr
     lines = (Path(config.out) / "metrics.jsonl").read_text().splitlines()
     assert [json.loads(line)["step"] for line in lines][-1] == 12
+
+
+def test_an_error_that_nobody_foresaw_is_told_at_once(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run_out_of_memory(*_: object, **__: object) -> int:
+        raise RuntimeError("out of memory")
+
+    monkeypatch.setattr("glotmill.trainer.launch.train", run_out_of_memory)
+    assert main(["train.yaml"]) == 1
+    assert "RuntimeError: out of memory" in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -15,11 +15,13 @@ torch = pytest.importorskip("torch", reason="torch is not installed: pip install
 from safetensors.torch import load_file  # noqa: E402
 
 from glotmill.schemas.training import TrainingStage  # noqa: E402
-from glotmill.trainer.checkpoint import CheckpointError  # noqa: E402
+from glotmill.trainer.checkpoint import CheckpointError, Checkpoints  # noqa: E402
+from glotmill.trainer.config import Checkpoints as Options  # noqa: E402
 from glotmill.trainer.config import ConfigError, TrainConfig  # noqa: E402
-from glotmill.trainer.data import Step  # noqa: E402
+from glotmill.trainer.data import Cut, Step, make_batch  # noqa: E402
 from glotmill.trainer.find_rate import find_rate  # noqa: E402
 from glotmill.trainer.loop import Trainer, TrainingError  # noqa: E402
+from glotmill.trainer.weights import save_weights  # noqa: E402
 from glotmill.trainer.world import World  # noqa: E402
 
 Make = Callable[..., TrainConfig]
@@ -45,7 +47,7 @@ def value_at(line: dict[str, Any], name: str) -> Any:
 def stop_after(trainer: Trainer, step: int) -> None:
     def watch(_: Step) -> None:
         if trainer.state.step == step - 1:
-            trainer.stop.set()
+            trainer.stop = True
 
     trainer.on_step = watch
 
@@ -498,3 +500,39 @@ def test_a_checkpoint_that_cannot_be_written_ends_the_run_before_the_next_is_due
     with pytest.raises(CheckpointError, match=r"could not be written: .*File exists"):
         trainer.run()
     assert 100 < trainer.state.step < 200
+
+
+def test_a_stop_saves_before_it_validates(make_config: Make, world: World, tmp_path: Path) -> None:
+    whole, parted = (make_config(out=str(tmp_path / name)) for name in ("whole", "parted"))
+    Trainer(whole, world).run()
+    trainer = Trainer(parted, world)
+    stop_after(trainer, 6)
+    assert trainer.run() == "stopped"
+    assert [line["step"] for line in lines(parted, "validation")] == [0]
+    assert Trainer(parted, world).run() == "finished"
+    for kind in ("validation", "train_parts"):
+        assert lines(parted, kind) == lines(whole, kind)
+
+
+def test_weights_are_saved_as_they_are_after_layers_were_called(
+    make_config: Make, world: World, tmp_path: Path
+) -> None:
+    learner = Trainer(make_config(precision="bf16"), world).learner
+    before = {name: each.full_tensor() for name, each in learner.model.named_parameters()}
+    learner.evaluate([make_batch([], [(-1, 0)], Cut(32))])
+    save_weights(learner.model, tmp_path / "saved", learner.config_json, torch.float32)
+    saved = load_file(tmp_path / "saved" / "model.safetensors")
+    assert all(torch.equal(saved[name], each) for name, each in before.items())
+
+
+def test_the_first_process_says_which_checkpoint_is_the_last(world: World, tmp_path: Path) -> None:
+    newest = tmp_path / "step-00000012"
+
+    class Second(World):
+        """A process that does not see yet what the first one sees."""
+
+        def gather(self, value: Any) -> list[Any]:
+            return [[newest] if value == [] else value, value]
+
+    second = Second(**{**vars(world), "rank": 1, "num_ranks": 2})
+    assert Checkpoints(tmp_path, Options(), second).last() == newest
