@@ -74,7 +74,7 @@ class Choice:
     """Which documents, and in which order.
 
     Attributes:
-        sort: `random` by a hash of seed and content, `score` from the least, `length` from the
+        sort: `random` by a hash of seed and place, `score` from the least, `length` from the
             longest text.
         match: pattern that is found in the text.
         kept: only documents that ingest kept.
@@ -115,7 +115,7 @@ def choose_documents(root: str, ingest: Manifest, choice: Choice) -> tuple[list[
     best: list[_Place] = []
     num_all = 0
     for path in _files(ingest, choice):
-        for found, count in _chosen(f"{root}/{path}", choice):
+        for found, count in _chosen(root, path, choice):
             num_all += count
             best = sorted([*best, *found])[: choice.limit]
     places = [(path, row) for _, path, row in best]
@@ -129,10 +129,11 @@ def _files(ingest: Manifest, choice: Choice) -> Iterator[str]:
         yield from (entry.path for entry in ingest.under("ingest/dropped"))
 
 
-def _chosen(path: str, choice: Choice) -> Iterator[tuple[list[_Place], int]]:
+def _chosen(root: str, name: str, choice: Choice) -> Iterator[tuple[list[_Place], int]]:
     """Of each batch of a file the best documents, and how many there are."""
+    path = f"{root}/{name}"
     dropped = "/ingest/dropped/" in path
-    columns = ["source", *LABELS, "content_hash", "identified_score", "num_characters"]
+    columns = ["source", *LABELS, "identified_score", "num_characters"]
     columns += ["drop_reason"] if dropped else []
     columns += ["text"] if choice.match else []
     start = 0
@@ -140,7 +141,7 @@ def _chosen(path: str, choice: Choice) -> Iterator[tuple[list[_Place], int]]:
         rows = np.flatnonzero(_mask(batch, choice))
         if choice.match is not None and len(rows):
             rows = rows[np.asarray(choice.match.found_in(batch.column("text").take(rows)))]
-        keys = _keys(batch, choice)[rows]
+        keys = _keys(batch, choice, name, start)[rows]
         order = np.argsort(keys, kind="stable")[: choice.limit]
         yield [(keys[at].item(), path, start + int(rows[at])) for at in order], len(rows)
         start += batch.num_rows
@@ -161,18 +162,31 @@ def _is(batch: pa.RecordBatch, name: str, value: str) -> npt.NDArray[np.bool_]:
     return np.asarray(found.to_numpy(zero_copy_only=False), bool)
 
 
-def _keys(batch: pa.RecordBatch, choice: Choice) -> Keys:
-    """What documents are ordered by, the smallest first; those without a score come last."""
+def _keys(batch: pa.RecordBatch, choice: Choice, name: str, start: int) -> Keys:
+    """What documents are ordered by, the smallest first; those without a score come last.
+
+    Args:
+        batch: of a file.
+        choice: the order.
+        name: of the file, relative to the output directory.
+        start: row of the file where the batch begins.
+    """
     if choice.sort == "length":
         return -np.asarray(batch.column("num_characters"), np.float64)
     if choice.sort == "score":
         scores = pc.fill_null(batch.column("identified_score").cast(pa.float64()), np.inf)
         return np.asarray(scores)
-    # The hash of the text is even already; the seed turns its order over.
-    content = batch.column("content_hash")
-    packed = np.frombuffer(content.buffers()[1], ">u8")[2 * content.offset :]
-    turned = np.uint64(xxhash.xxh3_64_intdigest(b"inspect", choice.seed))
-    return packed[: 2 * len(content) : 2].astype(np.uint64) ^ turned
+    # Of the place and not of the text, or copies of a text would be shown side by side.
+    first = np.uint64(xxhash.xxh3_64_intdigest(f"inspect {name}".encode(), choice.seed))
+    return _scattered(first, np.arange(start, start + batch.num_rows, dtype=np.uint64))
+
+
+def _scattered(first: np.uint64, rows: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """Numbers of splitmix64 (Steele et al., OOPSLA 2014) by their places after the first."""
+    mixed = first + rows * np.uint64(0x9E3779B97F4A7C15)
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return np.asarray(mixed ^ (mixed >> np.uint64(31)), np.uint64)
 
 
 def _read(places: list[tuple[str, int]]) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -20,7 +20,10 @@ _KEYS = {"budget": "budget", "mins": "labels", "domain_cap": "domain_caps"}
 
 
 def refuse_infeasible(
-    mixture: MixturePlan, mix: recipe.Mix, position: Callable[..., Position] | None = None
+    mixture: MixturePlan,
+    mix: recipe.Mix,
+    position: Callable[..., Position] | None = None,
+    before: str = "",
 ) -> None:
     """Ends where a recipe cannot be met and does not allow to come near.
 
@@ -28,13 +31,14 @@ def refuse_infeasible(
         mixture: the plan.
         mix: the recipe's section.
         position: where a key of the recipe was written, if that is known.
+        before: what is told first: why there is no text.
 
     Raises:
         UserError: with all that cannot be had.
     """
     if not mixture.infeasible or mix.on_infeasible == "relax":
         return
-    lines = []
+    lines = [before] if before else []
     for finding in mixture.infeasible:
         where = f"{position('mix', *_place(finding, mix))}: " if position else ""
         lines.append(f"{where}{finding}")

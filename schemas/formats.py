@@ -20,7 +20,7 @@ BITEXT_FORMATS: tuple[InputFormat, ...] = (
 )  # fmt: skip
 
 #: What compressed files end in; it is their content that says how they are packed.
-COMPRESSED = (".gz", ".zst", ".zstd", ".bz2", ".xz")
+COMPRESSED = (".gz", ".gzip", ".bgz", ".zst", ".zstd", ".bz2", ".xz", ".lzma")
 
 _BY_NAME: dict[str, InputFormat] = {
     ".jsonl": "jsonl",
@@ -42,8 +42,8 @@ _BITEXT_BY_NAME: dict[str, InputFormat] = {
 def unpacked_name(path: str) -> str:
     """A path without the endings of compressed files.
 
-    >>> unpacked_name("a/news.en.gz")
-    'a/news.en'
+    >>> unpacked_name("a/news.en.gz"), unpacked_name("a.jsonl.lzma")
+    ('a/news.en', 'a.jsonl')
     """
     for suffix in COMPRESSED:
         if path.lower().endswith(suffix):

@@ -97,6 +97,15 @@ class WeightsFromRates(Model):
     """From the first size on that has fewer clusters, all sizes are taken together."""
 
 
+def dataset_part(name: str) -> str:
+    """How a stage, category or tier stands in the names of datasets, which are names of files.
+
+    >>> dataset_part("Very / high!")
+    'Very-high'
+    """
+    return re.sub(r"[\W_]+", "-", name).strip("-")
+
+
 def text_key(category: str, label: str) -> str:
     """How the options of the mixture name the text of a category in a label.
 
@@ -185,6 +194,14 @@ class LabelOptions(Model):
         if self.min is not None and self.max is not None and self.min > self.max:
             raise ValueError(f"'min' is {self.min:g}, more than 'max', which is {self.max:g}")
         return self
+
+
+def _written_tables(tiers: TiersOption) -> Iterator[tuple[tuple[str, ...], list[Tier]]]:
+    """Tables that the recipe writes out, each with the key that leads to it from `tiers`."""
+    if isinstance(tiers, CategoryTiers):
+        yield from (((name,), table) for name, table in tiers if not isinstance(table, str))
+    elif not isinstance(tiers, str):
+        yield (), tiers
 
 
 class Mix(Model):
@@ -290,6 +307,25 @@ class Mix(Model):
         tiers = [(each, tier.name) for each in _CATEGORIES for tier in tiers_of(self.tiers, each)]
         yield from dict.fromkeys(name for _, name in tiers)
         yield from (f"{category}/{name}" for category, name in tiers)
+
+    def check_names_of_tiers(self) -> None:
+        """Checks that no two tiers of a category would have one dataset.
+
+        Raises:
+            PydanticCustomError: two would.
+        """
+        for where, table in _written_tables(self.tiers):
+            first: dict[str, str] = {}
+            for index, tier in enumerate(table):
+                # Some file systems do not tell cases apart.
+                other = first.setdefault(dataset_part(tier.name).casefold(), tier.name)
+                if other != tier.name:
+                    message = (
+                        f"the tiers '{other}' and '{tier.name}' would have one dataset, as only "
+                        "letters and digits count in its name, and no case; give one of them "
+                        "another name"
+                    )
+                    raise misplaced(message, "mix", "tiers", *where, index, "name")
 
     @property
     def unit(self) -> str:

@@ -6,11 +6,12 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from glotmill.language_registry import UnknownCode, resolve
 from glotmill.schemas.formats import InputFormat
 from glotmill.schemas.model import Model
+from glotmill.schemas.values import is_of_a_lock, misplaced
 
 Path = Annotated[str, Field(min_length=1)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -222,3 +223,14 @@ class PairFilters(Model):
     """Drop pairs with a side that is identified as the language of the other."""
     min_scores: dict[str, float] = Field(default_factory=dict)
     """Least scores that the data carries: `{laser: 1.04}`; a missing one is no reason."""
+
+    @model_validator(mode="after")
+    def _some_length(self, info: ValidationInfo) -> PairFilters:
+        if self.min_letters > self.max_characters and not is_of_a_lock(info):
+            written = "min_letters" if "min_letters" in self.model_fields_set else "max_characters"
+            raise misplaced(
+                f"'min_letters' is {self.min_letters}, more than 'max_characters', which is "
+                f"{self.max_characters}: no pair would be kept",
+                *("filters", "pairs", written),
+            )
+        return self

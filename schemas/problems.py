@@ -264,6 +264,8 @@ def _shape(node: dict[str, Any]) -> str:
 
 
 def _not_one_of(key: str, given: Any, choices: list[str]) -> str:
+    if given in choices:  # which are numbers then
+        return f"'{key}' wants the number {given}, not the text {given!r}"
     return f"'{key}' is {given!r}; {did_you_mean(str(given), choices)}"
 
 

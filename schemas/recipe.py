@@ -10,18 +10,28 @@ import re
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, JsonValue, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    JsonValue,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from glotmill.language_registry import UnknownCode, resolve
 from glotmill.schemas.bitext import Bitext as Bitext
 from glotmill.schemas.curriculum import check_stages
 from glotmill.schemas.evaluation import Decontaminate
+from glotmill.schemas.filters import CustomStage as CustomStage
+from glotmill.schemas.filters import Filters as Filters
 from glotmill.schemas.formats import (
     BITEXT_FORMATS,
     TEXT_FORMATS,
     InputFormat,
     format_by_name,
 )
+from glotmill.schemas.mixture import EVERY_DOMAIN
 from glotmill.schemas.mixture import Mix as Mix
 from glotmill.schemas.mixture import Validation as Validation
 from glotmill.schemas.mixture import WeightsFromRates as WeightsFromRates
@@ -30,10 +40,11 @@ from glotmill.schemas.model import Model
 from glotmill.schemas.output import Output as Output
 from glotmill.schemas.output import ParquetOutput as ParquetOutput
 from glotmill.schemas.output import TokenOutput as TokenOutput
-from glotmill.schemas.pairs import PairFilters, Pairs, unfit_options
+from glotmill.schemas.pairs import Pairs, unfit_options
+from glotmill.schemas.problems import did_you_mean
 from glotmill.schemas.values import Category as Category
 from glotmill.schemas.values import Share as Share
-from glotmill.schemas.values import by_label, label_of, misplaced
+from glotmill.schemas.values import by_label, is_of_a_lock, label_of, misplaced
 
 Path = Annotated[str, Field(min_length=1)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
@@ -214,35 +225,6 @@ class Identify(Model):
         return by_label(thresholds, "identify", "thresholds")
 
 
-class CustomStage(Model):
-    """A stage or filter of an installed package."""
-
-    name: str
-    """Its name in the entry point group `glotmill.stages`."""
-    options: dict[str, JsonValue] = Field(default_factory=dict)
-    """Keyword arguments it is made with."""
-
-
-class Filters(Model):
-    """Which documents are dropped; each filter is a drop reason of its own."""
-
-    min_characters: int = Field(10, ge=0)
-    """Documents that say less than so many characters of Latin script do are dropped."""
-    max_characters: int = Field(10_000_000, ge=1)
-    """Longer documents are dropped."""
-    max_repeated_line_share: Share = 0.5
-    """Most of its characters that may stand in lines that stood there before."""
-    max_repeated_ngram_share: Share = 0.6
-    """Most of its runs of 5 words that may be repeats (documents of 50 words or more).
-
-    In scripts without spaces runs are of 8 letters, of 15 where vowels are marks.
-    """
-    pairs: PairFilters = PairFilters()
-    """Filters of parallel text."""
-    custom: list[CustomStage] = Field(default_factory=list)
-    """Filters of your own, from installed packages."""
-
-
 class Near(Model):
     """Removal of near duplicates by MinHash; case and punctuation do not count."""
 
@@ -372,9 +354,36 @@ class Recipe(Model):
         return self
 
     @model_validator(mode="after")
+    def _tiers_told_apart(self, info: ValidationInfo) -> Recipe:
+        tokens = self.output.tokens
+        if tokens is not None and tokens.datasets == "tier" and not is_of_a_lock(info):
+            self.mix.check_names_of_tiers()
+        return self
+
+    @model_validator(mode="after")
     def _staged(self) -> Recipe:
         there = {source.category for source in self.sources} - set(self.mix.exclude)
         check_stages(self.mix.stages, sorted(there))
+        return self
+
+    @model_validator(mode="after")
+    def _some_category(self, info: ValidationInfo) -> Recipe:
+        there = list(dict.fromkeys(source.category for source in self.sources))
+        if set(there) <= set(self.mix.exclude) and not is_of_a_lock(info):
+            message = f"'exclude' leaves nothing to draw: all sources are of {', '.join(there)}"
+            raise misplaced(message, "mix", "exclude")
+        return self
+
+    @model_validator(mode="after")
+    def _domains_known(self, info: ValidationInfo) -> Recipe:
+        there = sorted({source.domain or "" for source in self.sources})
+        # A cap may be meant for sources of another recipe: a run notes those without text.
+        for name in self.mix.domain_caps:
+            if name not in (EVERY_DOMAIN, *there) and not is_of_a_lock(info):
+                message = did_you_mean(name, there)
+                if "" not in there and "did you mean" in message:
+                    message = f"no source is of the domain '{name}'; {message}"
+                    raise misplaced(message, "mix", "domain_caps", name)
         return self
 
     @property

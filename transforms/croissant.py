@@ -14,6 +14,9 @@ import pyarrow as pa
 
 from glotmill.schemas.manifest import FileEntry
 from glotmill.schemas.tables import CORPUS, PACKED, TOKEN_ROWS
+from glotmill.schemas.wording import counted
+from glotmill.transforms.findings import some_of
+from glotmill.transforms.licences import UNKNOWN
 
 PATH = "croissant.json"
 _VERSION = "http://mlcommons.org/croissant/1.1"
@@ -112,7 +115,12 @@ _CONTEXT = {
 
 
 def croissant(
-    name: str, description: str, licences: Sequence[str], files: Sequence[FileEntry]
+    name: str,
+    description: str,
+    licences: Sequence[str],
+    files: Sequence[FileEntry],
+    *,
+    unlicensed: Sequence[str] = (),
 ) -> bytes:
     """The metadata as JSON-LD.
 
@@ -121,7 +129,9 @@ def croissant(
         description: of it, for a person.
         licences: of its sources; empty where none is known.
         files: of the corpus, in any order; those of no set are left out.
+        unlicensed: sources whose licence is not known.
     """
+    listed = [*licences, *([_unknown_licence(unlicensed)] if unlicensed else [])]
     sets = [each for each in _SETS if _of_folder(files, each[0])]
     document: dict[str, Any] = {
         "@context": _CONTEXT,
@@ -129,11 +139,21 @@ def croissant(
         "conformsTo": _VERSION,
         "name": name,
         "description": description,
-        **({"license": list(licences)} if licences else {}),
+        **({"license": listed} if listed else {}),
         "distribution": [entry for each in sets for entry in _distribution(files, each[0])],
         "recordSet": [_splits(), *(_record_set(*each) for each in sets)],
     }
     return orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+
+
+def _unknown_licence(sources: Sequence[str]) -> dict[str, str]:
+    """What stands beside the licences, or all text would seem to be under one of them."""
+    return {
+        "@type": "sc:CreativeWork",
+        "name": UNKNOWN,
+        "description": f"The recipe names no licence for {counted(len(sources), 'source')}: "
+        f"{some_of(sources)}. Who passes their text on has to find it out.",
+    }
 
 
 def _of_folder(files: Sequence[FileEntry], folder: str) -> list[FileEntry]:

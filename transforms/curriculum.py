@@ -77,7 +77,7 @@ def curriculum_of(stages: Sequence[Stage], amounts: Mapping[str, float]) -> Curr
     """
     if not stages:
         return SHUFFLED
-    parts = {category: _parts(stages, category) for category in amounts}
+    parts = {category: parts_of(stages, category) for category in amounts}
     sizes = [
         math.fsum(parts[category][number] * amount for category, amount in amounts.items())
         for number in range(len(stages))
@@ -91,7 +91,7 @@ def curriculum_of(stages: Sequence[Stage], amounts: Mapping[str, float]) -> Curr
     return Curriculum(cuts, (0.0, *ends[:-1], 1.0))
 
 
-def _parts(stages: Sequence[Stage], category: str) -> list[float]:
+def parts_of(stages: Sequence[Stage], category: str) -> list[float]:
     """The part of a category that each stage takes; they sum to 1."""
     wanted = [stage.part_of(category) for stage in stages]
     total = math.fsum(wanted)

@@ -54,11 +54,14 @@ def write_hand_over(root: str, lock: Lock, manifests: Manifests) -> list[FileEnt
         training=_training(root, manifests["mix"]),
     )
     known = sorted(set(table.column("licence").to_pylist()) - {UNKNOWN})
+    unknown = table.filter(pc.equal(table.column("licence"), UNKNOWN))
+    unlicensed = sorted(set(unknown.column("source").to_pylist()))
     about = description(lock.recipe, drawn)
+    metadata = croissant(lock.recipe.name, about, known, files, unlicensed=unlicensed)
     return [
         write_table(root, LICENCES_PATH, table),
         write_file(root, CARD_PATH, dataset_card(facts)),
-        write_file(root, CROISSANT_PATH, croissant(lock.recipe.name, about, known, files)),
+        write_file(root, CROISSANT_PATH, metadata),
     ]
 
 

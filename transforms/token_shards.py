@@ -6,24 +6,24 @@ how a span of tokens is traced to its source and licence.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from typing_extensions import Self
 
-from glotmill.schemas.curriculum import Stage
+from glotmill.schemas.bitext import Bitext
 from glotmill.schemas.manifest import FileEntry
+from glotmill.schemas.mixture import Mix, dataset_part
 from glotmill.schemas.output import TokenOutput
 from glotmill.schemas.tables import PACKED, TOKEN_DOCUMENTS, TOKEN_ROWS
 from glotmill.transforms import storage
 from glotmill.transforms.compose import TOKENS
-from glotmill.transforms.curriculum import SHUFFLED, Curriculum
+from glotmill.transforms.curriculum import SHUFFLED, Curriculum, parts_of
 from glotmill.transforms.indexed_dataset import IndexedDatasetWriter, join_runs
 from glotmill.transforms.packing import best_fit, concatenate, of_pieces, tokens_of
 from glotmill.transforms.records import temporary_folder, write_record
@@ -43,6 +43,8 @@ _PIECES = {
 }
 #: Tier of each category and label.
 Tiers = Mapping[tuple[str, str], str]
+# Of so many documents expected, hashes leave none with a probability of exp(-50).
+_SURELY_SOME = 50
 # Sequences whose tokens are brought together at a time.
 _SEQUENCES = 1_024
 
@@ -96,27 +98,37 @@ def dataset_name(*parts: str) -> str:
     >>> dataset_name("train", "bitext", "very high")
     'train-bitext-very-high'
     """
-    return "-".join(re.sub(r"[\W_]+", "-", part).strip("-") for part in parts)
+    return "-".join(map(dataset_part, parts))
 
 
-def planned_datasets(
-    plan: pa.Table, by: Literal["category", "tier"], stages: Sequence[Stage]
+def certain_datasets(
+    plan: pa.Table, by: Literal["category", "tier"], mix: Mix, bitext: Bitext
 ) -> set[str]:
-    """Names of the train datasets that a plan draws for, of which tiny ones may stay empty.
+    """Names of the train datasets for which so much is planned that none of them stays empty.
 
     Args:
         plan: in the schema PLAN.
         by: as `Naming` has it.
-        stages: of training.
+        mix: of the recipe.
+        bitext: of the recipe.
     """
     naming = Naming("train", by, {})
-    drawn = plan.filter(pc.greater(plan.column("planned_count"), 0))
-    groups = zip(*(drawn.column(name).to_pylist() for name in ("category", "tier")), strict=True)
-    return {
-        naming.name_of(stage, category, tier)
-        for category, tier in set(groups)
-        for stage in [each.name for each in stages if each.part_of(category)] or [""]
-    }
+    expected: dict[str, float] = {}
+    for row in plan.filter(pc.greater(plan.column("planned_count"), 0)).to_pylist():
+        category = row["category"]
+        documents = _planned_documents(row, mix.counted)
+        if category == "bitext":  # which the plan counts in pairs
+            documents /= bitext.pairs_per_document
+        parts = parts_of(mix.stages, category) if mix.stages else [1.0]
+        for stage, part in zip([each.name for each in mix.stages] or [""], parts, strict=True):
+            name = naming.name_of(stage, category, row["tier"])
+            expected[name] = expected.get(name, 0.0) + documents * part
+    return {name for name, number in expected.items() if number >= _SURELY_SOME}
+
+
+def _planned_documents(row: Mapping[str, Any], counted: str) -> float:
+    """About how many documents of a label are drawn, by their mean size."""
+    return float(row["num_documents"] * row["planned_count"] / (row[counted] or 1))
 
 
 def dataset_prefix(name: str) -> str:

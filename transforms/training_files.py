@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import yaml
@@ -31,12 +32,29 @@ NEOX, MEGATRON = "training.neox.yml", "training.megatron.args"
 COMMANDS = {
     "GPT-NeoX": f'python "$NEOX/deepy.py" "$NEOX/train.py" model.yml {NEOX}',
     "Megatron-LM": 'torchrun --nproc-per-node 8 "$MEGATRON/pretrain_gpt.py"'
-    f" $(cat {MEGATRON}) $MODEL_ARGUMENTS",
+    f" $(grep -v '^#' {MEGATRON}) $MODEL_ARGUMENTS",
 }
 
 # GPT-NeoX keeps the number of a dataset in a byte and asserts that it has fewer than 255
 # (megatron/data/blendable_dataset.py).
 _MOST_NEOX_DATASETS = 254
+# Megatron-LM rounds its embedding up to a multiple of this, unless it is told another.
+_MEGATRON_MULTIPLE = 128
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ends:
+    """What is known of the ids in token files that training.yaml does not say.
+
+    Attributes:
+        largest_id: no token in the files is above it.
+        eos_id: the token that documents end in; None without one.
+        own_eos_id: the token that the tokenizer's own file names for the end of a document.
+    """
+
+    largest_id: int
+    eos_id: int | None
+    own_eos_id: int | None
 
 
 def token_shares(num_tokens: Sequence[int]) -> list[float]:
@@ -50,13 +68,14 @@ def token_shares(num_tokens: Sequence[int]) -> list[float]:
 
 
 def write_training_files(
-    root: str, training: Training, *, sequence_length: int | None = None
+    root: str, training: Training, ends: Ends, *, sequence_length: int | None = None
 ) -> list[FileEntry]:
     """Writes training.yaml and, for `.bin` files, training.neox.yml and training.megatron.args.
 
     Args:
         root: the output directory, to which the paths in `training` are relative.
         training: what was written.
+        ends: which tokens are in the files, and end their documents.
         sequence_length: of a training sample in tokens, where the recipe names one.
 
     Raises:
@@ -65,7 +84,7 @@ def write_training_files(
     contents = {TRAINING: dump_training(training)}
     if all(dataset.prefix for dataset in training.datasets):
         contents[NEOX] = neox_config(training, sequence_length)
-        contents[MEGATRON] = megatron_arguments(training, sequence_length)
+        contents[MEGATRON] = megatron_arguments(training, ends, sequence_length)
     return [write_file(root, name, content) for name, content in contents.items()]
 
 
@@ -96,7 +115,7 @@ def neox_config(training: Training, sequence_length: int | None = None) -> bytes
     return (comments + yaml.safe_dump(keys, sort_keys=False, width=100)).encode()
 
 
-def check_num_datasets(split: str, number: int) -> None:
+def check_num_datasets(split: str, number: int, *, at_least: bool = False) -> None:
     """Checks that a split has no more datasets than GPT-NeoX can blend.
 
     Raises:
@@ -105,8 +124,10 @@ def check_num_datasets(split: str, number: int) -> None:
     if number > _MOST_NEOX_DATASETS:
         raise TrainingFileError(
             f"GPT-NeoX blends at most {_MOST_NEOX_DATASETS} datasets, and there are"
-            f" {number} of its split '{split}'; make fewer by 'output.tokens.datasets:"
-            " category', or by fewer tiers in 'mix.tiers' or stages in 'mix.stages'"
+            f" {'at least ' * at_least}{number} of its split '{split}'; make fewer by"
+            " 'output.tokens.datasets: category', or by fewer tiers in 'mix.tiers' or stages in"
+            " 'mix.stages'; for glotmill's own trainer alone, 'output.tokens.formats: [parquet]'"
+            " has no such limit"
         )
 
 
@@ -147,16 +168,19 @@ def _neox_comments(training: Training, sequence_length: int | None) -> list[str]
     return lines
 
 
-def megatron_arguments(training: Training, sequence_length: int | None = None) -> bytes:
+def megatron_arguments(training: Training, ends: Ends, sequence_length: int | None = None) -> bytes:
     """Arguments for Megatron-LM's `pretrain_gpt.py`, a line for each option and each dataset.
+
+    Lines that begin with `#` are for people; a command leaves them out.
 
     Raises:
         TrainingFileError: there is nothing to train on.
     """
-    lines = ["--train-data-path", *_megatron_blend(_train(training))]
+    lines = [f"# {line}" for line in _megatron_comments(training.tokenizer, ends)]
+    lines += ["--train-data-path", *_megatron_blend(_train(training))]
     if validation := training.of_split("validation"):
         lines += ["--valid-data-path", *_megatron_blend(validation)]
-    lines += _megatron_tokenizer(training.tokenizer)
+    lines += _megatron_tokenizer(training.tokenizer, ends)
     if sequence_length:
         lines.append(f"--seq-length {sequence_length}")
     return "".join(f"{line}\n" for line in lines).encode()
@@ -166,13 +190,41 @@ def _megatron_blend(datasets: Sequence[TrainingDataset]) -> list[str]:
     return [f"{dataset.weight} {dataset.prefix}" for dataset in datasets]
 
 
-def _megatron_tokenizer(tokenizer: TokenizerFile) -> list[str]:
+def _megatron_tokenizer(tokenizer: TokenizerFile, ends: Ends) -> list[str]:
+    if tokenizer.kind == "tiktoken":
+        # It reads ranks in a JSON of its own only. Data is tokenized already, so the size and the
+        # end of a document are all that is wanted.
+        return ["--tokenizer-type NullTokenizer", *_null_tokenizer(tokenizer, ends)]
     if tokenizer.kind == "sentencepiece":
         kind, model = "GPTSentencePieceTokenizer", tokenizer.path
-    elif tokenizer.kind == "huggingface":
-        kind, model = "HuggingFaceTokenizer", posixpath.dirname(tokenizer.path)
     else:
-        # It reads ranks in a JSON of its own only. Data is tokenized already, so the size is all
-        # that is wanted; it adds one to what it is told, for the end of a document.
-        return ["--tokenizer-type NullTokenizer", f"--vocab-size {tokenizer.vocab_size - 1}"]
+        kind, model = "HuggingFaceTokenizer", posixpath.dirname(tokenizer.path)
     return [f"--tokenizer-type {kind}", f"--tokenizer-model {model}"]
+
+
+def _null_tokenizer(tokenizer: TokenizerFile, ends: Ends) -> list[str]:
+    """The options of a tokenizer that takes its size for the end of a document."""
+    eod = _null_eod(tokenizer, ends)
+    multiple = _MEGATRON_MULTIPLE
+    while -(-(eod + 1) // multiple) * multiple < tokenizer.vocab_size:
+        multiple += _MEGATRON_MULTIPLE
+    padding = f"--make-vocab-size-divisible-by {multiple}"
+    return [f"--vocab-size {eod}", *[padding] * (multiple > _MEGATRON_MULTIPLE)]
+
+
+def _null_eod(tokenizer: TokenizerFile, ends: Ends) -> int:
+    eos = ends.eos_id
+    # It knows no id above it.
+    return eos if eos is not None and eos >= ends.largest_id else tokenizer.vocab_size - 1
+
+
+def _megatron_comments(tokenizer: TokenizerFile, ends: Ends) -> list[str]:
+    eods = {"sentencepiece": ends.own_eos_id, "tiktoken": _null_eod(tokenizer, ends)}
+    eod = eods.get(tokenizer.kind, tokenizer.eos_id)
+    if ends.eos_id is not None and ends.eos_id == eod:
+        return []
+    ours, taken = ("no token" if each is None else f"token {each}" for each in (ends.eos_id, eod))
+    return [
+        f"Documents end in {ours}, and Megatron-LM takes {taken} for their end.",
+        "Leave --reset-position-ids, --reset-attention-mask and --eod-mask-loss off.",
+    ]

@@ -27,15 +27,16 @@ from glotmill.transforms import storage
 from glotmill.transforms.tables import read_table, write_file
 from glotmill.transforms.token_shards import (
     MEGATRON,
+    certain_datasets,
     dataset_name,
     dataset_prefix,
     documents_path,
-    planned_datasets,
 )
 from glotmill.transforms.tokenize import TextTokenizer
 from glotmill.transforms.training_files import MEGATRON as MEGATRON_ARGUMENTS
 from glotmill.transforms.training_files import (
     NEOX,
+    Ends,
     check_num_datasets,
     token_shares,
     write_training_files,
@@ -58,7 +59,9 @@ def delete_training(root: str) -> None:
 
 
 def refuse_many_datasets(recipe: Recipe, plan: pa.Table) -> None:
-    """Ends a run whose datasets no framework could blend, before they are written.
+    """Ends a run that would have more datasets than GPT-NeoX can blend, before they are written.
+
+    Those that may stay empty are not counted; `write_training` counts what was drawn.
 
     Args:
         recipe: that is run.
@@ -70,9 +73,9 @@ def refuse_many_datasets(recipe: Recipe, plan: pa.Table) -> None:
     options = recipe.output.tokens
     if options is None or "megatron" not in options.formats:
         return
-    names = planned_datasets(plan, options.datasets, recipe.mix.stages)
+    names = certain_datasets(plan, options.datasets, recipe.mix, recipe.bitext)
     try:
-        check_num_datasets("train", len(names))
+        check_num_datasets("train", len(names), at_least=True)
     except TrainingFileError as error:
         raise UserError(str(error)) from None
 
@@ -112,7 +115,8 @@ def write_training(
     )
     length = options.sequence_length
     try:
-        return [*copied, *write_training_files(root, training, sequence_length=length)]
+        ends = ends_of(text_tokenizer)
+        return [*copied, *write_training_files(root, training, ends, sequence_length=length)]
     except TrainingFileError as error:
         raise UserError(str(error)) from None
 
@@ -144,6 +148,15 @@ def _write_tokenizer(
         pad_id=tokenizer.pad_id,
     )
     return entries, described
+
+
+def ends_of(text_tokenizer: TextTokenizer) -> Ends:
+    """Which tokens a tokenizer puts into files, and which its own file ends documents with."""
+    tokenizer = text_tokenizer.tokenizer
+    in_text = (tokenizer.vocabulary.text_size or tokenizer.vocab_size) - 1
+    eos_id, own_eos_id = text_tokenizer.eos_id, tokenizer.eos_id
+    largest_id = max(in_text, eos_id or 0, text_tokenizer.bos_id or 0)
+    return Ends(largest_id=largest_id, eos_id=eos_id, own_eos_id=own_eos_id)
 
 
 def _datasets(

@@ -174,20 +174,45 @@ def test_tokenizer_that_cannot_be_used_is_found_before_anything_is_read(
     assert not (tmp_path / "out").exists()
 
 
+def staged(rate: int) -> str:
+    """A recipe of 255 stages, each with datasets of its own."""
+    stages = [{"name": f"s{number}", "parts": {"*": 1}} for number in range(255)]
+    tiers = [{"name": "all", "at_least": 0, "rate": rate}]
+    mix = f"mix: {{stages: {json.dumps(stages)}, tiers: {json.dumps(tiers)}}}"
+    return RECIPE.replace("mix: {tiers: uniform}", mix).replace(
+        "output: {", "output:\n  {tokens: {tokenizer: bytes.json, append_eos: false}, "
+    )
+
+
+TOO_MANY = "GPT-NeoX blends at most 254 datasets, and there are at least 255 of its split"
+
+
 def test_more_datasets_than_can_be_blended_are_refused_before_shards_are_written(
     invoke: Invoke, tmp_path: Path, save_tokenizer: Callable[..., None]
 ) -> None:
     save_tokenizer(tmp_path / "bytes.json")
-    stages = [{"name": f"s{number}", "parts": {"*": 1}} for number in range(255)]
-    mix = f"mix: {{stages: {json.dumps(stages)}, tiers: uniform}}"
-    recipe = RECIPE.replace("mix: {tiers: uniform}", mix).replace(
-        "output: {", "output:\n  {tokens: {tokenizer: bytes.json, append_eos: false}, "
-    )
-    code, error = invoke("run", "recipe.yaml", recipe=recipe)
+    rows = [{"text": f"This is the text of document number {n}.", "lang": "en"} for n in range(20)]
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    code, error = invoke("run", "recipe.yaml", recipe=staged(1_000))
     assert code == 2
-    assert "GPT-NeoX blends at most 254 datasets, and there are 255 of its split" in error
+    assert TOO_MANY in error
+    assert "'output.tokens.formats: [parquet]' has no such limit" in error
     assert (tmp_path / "out" / "small" / "compose" / "_SUCCESS").exists()
     assert not (tmp_path / "out" / "small" / "shards").exists()
+
+
+def test_datasets_that_stay_empty_are_not_counted(
+    invoke: Invoke, tmp_path: Path, save_tokenizer: Callable[..., None]
+) -> None:
+    save_tokenizer(tmp_path / "bytes.json")
+    out = tmp_path / "out" / "small"
+    assert invoke("run", "recipe.yaml", recipe=staged(1))[0] == 0
+    assert 1 <= len(list((out / "tokens" / "megatron").glob("train-*.bin"))) <= 3
+    assert (out / "training.neox.yml").exists()
+    # What is not certain before is counted when it is drawn.
+    code, error = invoke("run", "recipe.yaml", recipe=staged(1_000))
+    assert (code, TOO_MANY.replace("at least ", "") in error) == (2, True)
+    assert not (out / "training.neox.yml").exists()
 
 
 def test_mixture_that_cannot_be_had_is_told_of_at_its_line(invoke: Invoke, tmp_path: Path) -> None:
@@ -197,6 +222,19 @@ def test_mixture_that_cannot_be_had_is_told_of_at_its_line(invoke: Invoke, tmp_p
     assert code == 2
     assert error.startswith("error: recipe.yaml:10: the budget of 1.00e9 words cannot be met")
     assert not (tmp_path / "out" / "small" / "shards").exists()
+
+
+def test_what_all_texts_were_dropped_for_is_told_first(invoke: Invoke) -> None:
+    mix = "mix:\n  tiers: uniform\n  budget: 1000\nfilters: {min_characters: 5000}\n"
+    recipe = RECIPE.replace("mix: {tiers: uniform}\n", mix)
+    code, error = invoke("run", "recipe.yaml", recipe=recipe)
+    first, second = error.splitlines()
+    assert code == 2
+    assert first == (
+        "error: no text is left: 3 texts were dropped (too_short 3); "
+        "'glotmill inspect out/small --reason REASON' shows some"
+    )
+    assert second.startswith("error: recipe.yaml:9: the budget of 1,000 words cannot be met")
 
 
 def test_unknown_language_code(invoke: Invoke) -> None:

@@ -110,6 +110,9 @@ def test_mlcommons_own_library_loads_the_documents(traced) -> None:
     mlcroissant = pytest.importorskip("mlcroissant")
     dataset = mlcroissant.Dataset(f"{traced.root}/croissant.json")
     assert not dataset.metadata.issues.errors
+    *named, unknown = dataset.metadata.license
+    assert named == ["CC-BY-4.0", "odd | terms <1>"]
+    assert unknown.name == "unknown"
     texts = [row["documents/text"].decode() for row in dataset.records("documents")]
     expected = [t for split in ("train", "validation") for t in rows(traced.root, split)["text"]]
     assert sorted(texts) == sorted(text.as_py() for text in expected)

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -243,6 +244,23 @@ def test_the_seed_turns_the_sample_over(out: str, invoke: Invoke, tmp_path: Path
     before, after = (listed(invoke(root, *asked)[1]) for root in (out, tmp_path / "out"))
     assert before != after
     assert sorted(map(str, before)) == sorted(map(str, after))
+
+
+def test_copies_of_a_text_are_not_shown_side_by_side(tmp_path: Path, invoke: Invoke) -> None:
+    recipe = RECIPE.replace("  - {name: plain, path: plain.jsonl}\n", "")
+    (tmp_path / "recipe.yaml").write_text(recipe, encoding="utf-8")
+    texts = [ENGLISH[0]] * 150 + [f"{ENGLISH[1]} {n}" for n in range(150)]
+    lines = (json.dumps({"lang": "en", "text": text}) + "\n" for text in texts)
+    (tmp_path / "web.jsonl").write_text("".join(lines), encoding="utf-8")
+    command = [Path(sys.executable).parent / "glotmill", "run", "recipe.yaml", "--out", "out"]
+    subprocess.run([*command, "--workers", "1"], cwd=tmp_path, check=True, capture_output=True)
+    rows = listed(invoke(tmp_path / "out", "--sort", "random", "--limit", "300")[1])
+    copies = [row["example_1"] == ENGLISH[0] for row in rows]
+    assert (len(copies), sum(copies)) == (300, 150)
+    # As in a shuffle: a neighbour is alike in half of the cases, and each part has its share.
+    alike = sum(one == other for one, other in pairwise(copies))
+    assert 110 < alike < 190
+    assert all(15 < sum(copies[start : start + 50]) < 35 for start in range(0, 300, 50))
 
 
 def test_the_worst_scores_come_first_and_none_comes_last(out: str, invoke: Invoke) -> None:

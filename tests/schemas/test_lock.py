@@ -94,6 +94,26 @@ ORDINALS = st.integers(0, 2**31 - 1)
 ROWS = st.integers(0, 2**32 - 1)
 
 
+@pytest.mark.parametrize(
+    ("now", "then"),
+    [
+        ("min_characters: 10", "min_characters: 50000000"),
+        ("min_letters: 1\n", "min_letters: 3000\n"),
+        ("exclude: []", "exclude: [monolingual]"),
+        ("domain_caps: {}", "domain_caps: {nws: 0.5}"),
+    ],
+)
+def test_a_lock_of_a_run_that_could_keep_nothing_is_read(now, then):
+    sources = [{"name": "s", "path": "x", "domain": "news"}]
+    recipe = Recipe.model_validate({"glotmill": 1, "name": "a", "sources": sources})
+    text = dump_lock(Lock(glotmill="0", recipe=recipe, inputs=(), units=())).decode()
+    assert text.count(now) == 1
+    read = parse_lock(text.replace(now, then).encode()).recipe
+    assert read != recipe
+    with pytest.raises(ValidationError):
+        Recipe.model_validate(read.model_dump())
+
+
 @settings(deadline=None)
 @given(ORDINALS, ROWS)
 def test_a_doc_id_says_where_its_row_is(ordinal, row):

@@ -6,7 +6,7 @@ from glotmill.schemas.loading import RecipeError, load_recipe
 from glotmill.schemas.lock import Lock, dump_lock, parse_lock
 from glotmill.schemas.mixture import LabelOptions, MaxEpochs, Mix
 from glotmill.schemas.shares import SHARE_TABLES, ShareNode, SharePart, share_tree
-from glotmill.schemas.tiers import CategoryTiers, Tier
+from glotmill.schemas.tiers import CategoryTiers, Tier, tiers_of
 
 SOURCE = "glotmill: 1\nname: a\nsources:\n  - {name: a, path: x}\n"
 
@@ -238,3 +238,36 @@ def test_names_of_tiers_are_those_of_the_recipe():
     assert Mix(tiers=own, max_epochs={"tiers": {"rare": 2, "book/rare": 3}})
     with pytest.raises(ValueError, match="no tier 'rare'"):
         Mix(max_epochs={"tiers": {"rare": 2}})
+
+
+OUTPUT = "output: {tokens: {tokenizer: t.json, datasets: tier}}\n"
+ALIKE = (
+    "would have one dataset, as only letters and digits count in its name, and no case; give one "
+    "of them another name"
+)
+
+
+@pytest.mark.parametrize(
+    ("before", "key"), [("  tiers:\n", 7), ("  tiers:\n    book:\n", 8)], ids=["all", "category"]
+)
+def test_tiers_that_would_have_one_dataset(load, before, key):
+    tiers = [("Very big", 100), ("big", 50), ("very-big", 10), ("small", 0)]
+    lines = [f"    - {{name: {name}, at_least: {least}, rate: 1}}\n" for name, least in tiers]
+    text = f"{SOURCE}mix:\n{before}{''.join(lines)}"
+    with pytest.raises(RecipeError) as caught:
+        load(text + OUTPUT)
+    message = str(caught.value).rpartition("recipe.yaml:")[2]
+    assert message == f"{key + 2}: the tiers 'Very big' and 'very-big' {ALIKE}"
+    # Without a dataset a tier they are two tiers like others.
+    assert load(text)
+    assert load(text + OUTPUT.replace("tier}", "category}"))
+    assert load(text.replace("very-big", "rather big") + OUTPUT)
+
+
+def test_a_lock_of_tiers_that_have_one_dataset_can_be_read(load):
+    tiers = "[{name: a b, at_least: 1, rate: 1}, {name: a c, at_least: 0, rate: 1}]"
+    recipe = load(f"{SOURCE}mix: {{tiers: {tiers}}}\n{OUTPUT}")
+    lock = dump_lock(Lock(glotmill="0", recipe=recipe, inputs=(), units=()))
+    assert lock.count(b"a c") == 1
+    mix = parse_lock(lock.replace(b"a c", b"a-b")).recipe.mix
+    assert [tier.name for tier in tiers_of(mix.tiers, "book")] == ["a b", "a-b"]

@@ -122,6 +122,8 @@ def test_values(errors, text, expected):
          "there are monolingual, bitext, code, paper, book, instruction"),
         ("glotmill: 2\nname: a\nsources: [{name: a, path: x}]\n",
          "1: 'glotmill' is 2; there is 1"),
+        ("glotmill: '1'\nname: a\nsources: [{name: a, path: x}]\n",
+         "1: 'glotmill' wants the number 1, not the text '1'"),
     ],
 )  # fmt: skip
 def test_choices(errors, text, expected):
@@ -300,6 +302,53 @@ def test_identification_is_off_and_nothing_is_declared(errors):
 def test_what_the_mixture_wants_has_to_be_there(errors, section, expected):
     text = HEAD + "sources:\n  - {name: a, path: x, language: {code: eng}}\n" + section
     assert errors(text) == [expected]
+
+
+LENGTHS = "'min_characters' is {}, so much more than 'max_characters', which is {}, that no "
+
+
+@pytest.mark.parametrize(
+    ("section", "expected"),
+    [
+        ("filters:\n  max_characters: 5\n  min_characters: 100\n", "7: " + LENGTHS.format(100, 5)),
+        ("filters:\n  custom: []\n  max_characters: 2\n", "7: " + LENGTHS.format(10, 2)),
+        ("filters:\n  max_characters: 9999999999\n", "6: 'max_characters' is more than 21474836"),
+        ("filters:\n  pairs:\n    max_characters: 5\n    min_letters: 6\n",
+         "8: 'min_letters' is 6, more than 'max_characters', which is 5: no pair would be kept"),
+        ("filters:\n  pairs:\n    urls: false\n    min_letters: 2001\n",
+         "8: 'min_letters' is 2001, more than 'max_characters', which is 2000: no pair "),
+        ("mix:\n  tiers: uniform\n  exclude: [code, monolingual]\n",
+         "7: 'exclude' leaves nothing to draw: all sources are of monolingual"),
+    ],
+)  # fmt: skip
+def test_a_recipe_that_keeps_nothing(errors, section, expected):
+    (message,) = errors(SOURCE + section)
+    assert message.startswith(f"recipe.yaml:{expected}")
+
+
+def domains(*sources):
+    """A recipe with a cap for a mistyped domain, and sources of these domains."""
+    listed = "".join(f"  - {{name: s{i}, path: x, {each}}}\n" for i, each in enumerate(sources))
+    return f"{HEAD}sources:\n{listed}mix:\n  domain_caps:\n    '*': 0.5\n    religous: 0.3\n"
+
+
+def test_a_mistyped_domain_where_every_source_names_its_own(errors):
+    assert errors(domains("domain: religious", "domain: news")) == [
+        "recipe.yaml:9: no source is of the domain 'religous'; did you mean 'religious'? "
+        "(there are news, religious)"
+    ]
+
+
+def test_a_domain_of_no_source_stays_where_it_is_like_none(tmp_path):
+    path = tmp_path / "recipe.yaml"
+    path.write_text(domains("domain: law", "domain: news"))
+    assert load_recipe(path).recipe.mix.domain_cap_of("religous") == 0.3
+
+
+def test_a_domain_of_no_source_stays_where_one_names_none(tmp_path):
+    path = tmp_path / "recipe.yaml"
+    path.write_text(domains("domain: religious", "priority: 1"))
+    assert load_recipe(path).recipe.mix.domain_cap_of("religious") == 0.5
 
 
 def test_all_thresholds_that_are_wrong_are_told(errors):

@@ -406,6 +406,20 @@ def test_the_schema_refuses_what_loading_refuses(schema, text, expected):
     assert all(fault.startswith(expected) for fault in found), found
 
 
+def test_texts_that_read_as_what_is_wanted_are_taken_and_the_schema_is_stricter(
+    load, schema, monkeypatch
+):
+    monkeypatch.setenv("GLOTMILL_TEST_SEED", "7")
+    text = SOURCE + "seed: ${GLOTMILL_TEST_SEED}\nnormalise: {ftfy: no, whitespace: 'yes'}\n"
+    recipe = load(text + "script: {min_share: '0.25'}\n").recipe
+    assert (recipe.seed, recipe.script.min_share) == (7, 0.25)
+    assert (recipe.normalise.ftfy, recipe.normalise.whitespace) == (False, True)
+    found = faults(schema, schema, parsed(text))
+    assert [fault.split(" ")[0] for fault in found] == [
+        ".seed", ".normalise.ftfy", ".normalise.whitespace",
+    ]  # fmt: skip
+
+
 def test_every_option_is_described(schema):
     described = [
         (name, key)

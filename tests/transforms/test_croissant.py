@@ -75,6 +75,23 @@ def test_every_column_of_every_set_is_described() -> None:
     assert "license" not in found
 
 
+def test_mlcommons_own_library_tells_of_sources_without_a_licence(tmp_path: Path) -> None:
+    mlcroissant = pytest.importorskip("mlcroissant")
+    files = corpus(str(tmp_path))
+    found = {}
+    for unlicensed in ([], ["b", "c"]):
+        content = croissant("small", "A corpus.", ["MIT"], files, unlicensed=unlicensed)
+        (tmp_path / PATH).write_bytes(content)
+        found[len(unlicensed)] = mlcroissant.Dataset(tmp_path / PATH).metadata
+    assert found[0].license == ["MIT"]
+    licence, unknown = found[2].license
+    assert (licence, unknown.name) == ("MIT", "unknown")
+    assert unknown.description.startswith("The recipe names no licence for 2 sources: b, c. Who ")
+    assert (found[2].issues.errors, found[2].issues.warnings) == (
+        found[0].issues.errors, found[0].issues.warnings,
+    )  # fmt: skip
+
+
 def test_mlcommons_own_library_accepts_it_and_loads_the_rows(described: Path) -> None:
     mlcroissant = pytest.importorskip("mlcroissant")
     dataset = mlcroissant.Dataset(described / PATH)

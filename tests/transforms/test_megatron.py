@@ -6,10 +6,10 @@ import warnings
 import numpy as np
 import pyarrow as pa
 import pytest
-from training_example import parsed, training
+from training_example import ENDS, parsed, training
 
 from glotmill.transforms.indexed_dataset import join_runs, write_run
-from glotmill.transforms.training_files import megatron_arguments, write_training_files
+from glotmill.transforms.training_files import Ends, megatron_arguments, write_training_files
 
 pytestmark = pytest.mark.slow
 
@@ -102,7 +102,7 @@ def built(example, root, num_samples):
     from megatron.core.datasets.gpt_dataset import GPTDataset, GPTDatasetConfig
     from megatron.core.datasets.utils import get_blend_from_list
 
-    write_training_files(str(root), example, sequence_length=SEQUENCE_LENGTH)
+    write_training_files(str(root), example, ENDS, sequence_length=SEQUENCE_LENGTH)
     options = parsed((root / "training.megatron.args").read_bytes())
     splits = (options.train_data_path, options.valid_data_path, options.test_data_path)
     config = GPTDatasetConfig(
@@ -142,8 +142,39 @@ def test_its_blend_has_the_shares_of_the_plan_and_every_token(alone, tmp_path, m
     assert set(held_out // 10_000) == {3}
 
 
-def test_its_null_tokenizer_has_the_size_of_the_vocabulary(datasets):
-    from megatron.core.tokenizers.text.libraries.null_tokenizer import NullTokenizer
+@pytest.mark.parametrize(("eos_id", "vocab_size"), [(100_257, 100_277), (128_001, 128_256)])
+def test_its_null_tokenizer_finds_the_ends_of_documents(datasets, eos_id, vocab_size):
+    import torch
+    from megatron.core.datasets.gpt_dataset import _get_ltor_masks_and_position_ids
+    from megatron.core.tokenizers import MegatronTokenizer
 
-    options = parsed(megatron_arguments(training("tiktoken", vocab_size=128_256)))
-    assert NullTokenizer(options.vocab_size).vocab_size == 128_256
+    example = training("tiktoken", vocab_size=vocab_size, eos_id=eos_id)
+    options = parsed(
+        megatron_arguments(example, Ends(largest_id=eos_id, eos_id=eos_id, own_eos_id=eos_id))
+    )
+    tokenizer = MegatronTokenizer.from_pretrained(
+        metadata_path={"library": "null"}, vocab_size=options.vocab_size
+    )
+    assert (tokenizer.eod, tokenizer.vocab_size) == (eos_id, eos_id + 1)
+    data = torch.tensor([5, 6, eos_id, 7, 8, 9, eos_id, 4])
+    _, loss, positions = _get_ltor_masks_and_position_ids(
+        data, tokenizer.eod, True, True, True, False
+    )
+    assert positions.tolist() == [0, 1, 2, 0, 1, 2, 3, 0]
+    assert loss.tolist() == [1, 1, 0, 1, 1, 1, 0, 1]
+
+
+def test_it_takes_the_end_that_a_model_of_sentencepiece_names(datasets, tmp_path):
+    sentencepiece = pytest.importorskip("sentencepiece")
+    from megatron.core.tokenizers import MegatronTokenizer
+
+    path = tmp_path / "tokenizer.model"
+    with path.open("wb") as file:
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=iter(["one two", "two three"]), model_writer=file, vocab_size=20,
+            hard_vocab_limit=False, control_symbols=["<end>"], minloglevel=2,
+        )  # fmt: skip
+    found = MegatronTokenizer.from_pretrained(
+        tokenizer_path=str(path), metadata_path={"library": "sentencepiece"}
+    )
+    assert found.eod == sentencepiece.SentencePieceProcessor(model_file=str(path)).eos_id() == 2

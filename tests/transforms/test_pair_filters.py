@@ -2,6 +2,7 @@
 
 import pytest
 
+from glotmill.schemas.filters import MOST_LATIN_LETTERS
 from glotmill.schemas.lock import UnitSlice
 from glotmill.schemas.recipe import Recipe
 from glotmill.transforms.letter_weights import LETTER_WEIGHTS
@@ -195,6 +196,7 @@ def test_length_counts_letters_by_what_they_say(reasons):
     assert reasons((ENGLISH, chinese), codes=("en", "zh")) == [None]
     assert reasons((ENGLISH, chinese[:4]), codes=("en", "zh")) == ["length_ratio"]
     assert LETTER_WEIGHTS["Hans"] > LETTER_WEIGHTS["Deva"] > LETTER_WEIGHTS["Latn"] == 1
+    assert max(LETTER_WEIGHTS.values()) <= MOST_LATIN_LETTERS
 
 
 def test_languages_written_alike_may_share_words(reasons):

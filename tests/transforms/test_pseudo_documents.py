@@ -311,6 +311,7 @@ def mixed(tmp_path, corpus_of):
             {"name": f"s{n}", "path": "-", "category": "bitext", "domain": "d", "licence": "PD"}
             for n in range(len(units))
         ]  # fmt: skip
+        sources.append({"name": "texts", "path": "-"})
         recipe = Recipe.model_validate(
             {
                 "glotmill": 1,

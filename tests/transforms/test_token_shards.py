@@ -13,9 +13,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from glotmill.schemas.bitext import Bitext
 from glotmill.schemas.indexed_dataset import IndexedDataset
+from glotmill.schemas.mixture import Mix
 from glotmill.schemas.output import TokenOutput
-from glotmill.schemas.tables import CORPUS, PACKED, TOKEN_DOCUMENTS, TOKEN_ROWS
+from glotmill.schemas.tables import CORPUS, PACKED, PLAN, TOKEN_DOCUMENTS, TOKEN_ROWS
 from glotmill.schemas.training import load_training
 from glotmill.transforms.curriculum import read_curriculum
 from glotmill.transforms.draws import order_draw
@@ -25,8 +27,8 @@ from glotmill.transforms.token_shards import (
     JoinDatasets,
     Naming,
     TokenShard,
+    certain_datasets,
     dataset_name,
-    planned_datasets,
     runs_of,
 )
 from glotmill.transforms.training_files import MEGATRON, NEOX
@@ -520,12 +522,51 @@ def test_tiers_with_names_in_other_scripts_have_datasets_of_their_own():
     assert found == ["train-book-高", "train-book-中", "train-book-низкий", "train-book-très-bas"]
 
 
-def test_datasets_are_known_from_the_plan(corpus):
+def test_datasets_that_are_certain_from_the_plan(corpus):
     plan, recipe = read_table(f"{corpus.root}/{PLAN_PATH}"), corpus.lock.recipe
-    found = planned_datasets(plan, recipe.output.tokens.datasets, recipe.mix.stages)
-    there = {name for name in datasets_there(corpus) if name.startswith("train-")}
-    assert found == there
-    assert len(found) >= 2
+    found = certain_datasets(plan, recipe.output.tokens.datasets, recipe.mix, recipe.bitext)
+    rows = {n: len(own) for n, own in by_dataset(corpus).items() if n.startswith("train-")}
+    assert found <= rows.keys()
+    assert {name for name, number in rows.items() if number >= 100} <= found
+    assert found
+
+
+def planned(category, num_documents, planned_count, tier="all"):
+    """A row of a plan by words, of documents that have ten each."""
+    empty = dict.fromkeys(PLAN.names, 0)
+    return empty | {
+        "category": category, "label": f"{category}-{tier}", "tier": tier, "binding": "",
+        "relaxed": "", "num_documents": num_documents, "num_words": 10 * num_documents,
+        "planned_count": planned_count,
+    }  # fmt: skip
+
+
+def certain(rows, by="tier", **options):
+    plan = pa.Table.from_pylist(rows, schema=PLAN)
+    return certain_datasets(plan, by, Mix(**options), Bitext(pairs_per_document=10))
+
+
+def test_datasets_that_may_stay_empty_are_not_certain():
+    rows = [planned("code", 100, 490, "low"), planned("code", 100, 500, "high")]
+    assert certain(rows) == {"train-code-high"}
+    assert certain(rows, by="category") == {"train-code"}
+    assert certain([planned("code", 0, 0)]) == set()
+    # Copies are in datasets of their own.
+    assert certain([planned("code", 10, 500)]) == {"train-code-all"}
+
+
+def test_pairs_are_not_documents():
+    assert certain([planned("bitext", 1_000, 4_990)], by="category") == set()
+    assert certain([planned("bitext", 1_000, 5_000)], by="category") == {"train-bitext"}
+
+
+def test_datasets_of_stages_that_are_certain():
+    stages = [{"name": f"s{n}", "parts": {"*": 1}} for n in range(99)]
+    stages.append({"name": "end", "parts": {"*": 1, "book": 1}})
+    rows = [planned("code", 4_000, 40_000), planned("book", 50, 500)]
+    assert certain(rows, stages=stages) == set(), "40 documents and half a one a stage"
+    rows = [planned("code", 5_100, 51_000), planned("book", 50, 500)]
+    assert len(certain(rows, stages=stages, by="category")) == 100
 
 
 @pytest.mark.slow

@@ -1,15 +1,18 @@
 """Files that GPT-NeoX and Megatron-LM are started with."""
 
 import hashlib
+import math
 import subprocess
+from dataclasses import replace
 
 import pytest
 import yaml
-from training_example import parsed, training
+from training_example import ENDS, parsed, training
 
 from glotmill.schemas.training import TrainingFileError, TrainingStage, load_training
 from glotmill.transforms.training_files import (
     COMMANDS,
+    Ends,
     megatron_arguments,
     neox_config,
     token_shares,
@@ -21,7 +24,7 @@ VALIDATION = ["tokens/megatron/validation-code_text_document"]
 
 
 def test_the_three_files_and_what_is_said_of_them(tmp_path):
-    entries = write_training_files(str(tmp_path), training(), sequence_length=2048)
+    entries = write_training_files(str(tmp_path), training(), ENDS, sequence_length=2048)
     names = ["training.yaml", "training.neox.yml", "training.megatron.args"]
     assert [entry.path for entry in entries] == names
     for entry in entries:
@@ -88,7 +91,7 @@ def test_stages_are_not_for_gpt_neox():
 
 
 def test_what_megatron_is_told():
-    options = parsed(megatron_arguments(training(), 4096))
+    options = parsed(megatron_arguments(training(), ENDS, 4096))
     assert options.train_data_path == ["0.75", TRAIN[0], "0.25", TRAIN[1]]
     assert options.valid_data_path == ["1.0", *VALIDATION]
     assert options.test_data_path is None
@@ -98,23 +101,79 @@ def test_what_megatron_is_told():
 
 
 def test_megatron_without_validation_or_length():
-    options = parsed(megatron_arguments(training(validation={})))
+    options = parsed(megatron_arguments(training(validation={}), ENDS))
     assert (options.valid_data_path, options.seq_length) == (None, None)
 
 
 def test_tokenizers_of_megatron():
-    options = parsed(megatron_arguments(training("huggingface")))
+    options = parsed(megatron_arguments(training("huggingface"), ENDS))
     assert options.tokenizer_type == "HuggingFaceTokenizer"
     assert options.tokenizer_model == "tokens/tokenizer"
-    options = parsed(megatron_arguments(training("tiktoken", vocab_size=128_256)))
-    # Its NullTokenizer has one id more than it is told.
-    assert (options.tokenizer_type, options.vocab_size) == ("NullTokenizer", 128_255)
+    options = parsed(megatron_arguments(training("tiktoken", eos_id=31_999), ENDS))
+    assert (options.tokenizer_type, options.tokenizer_model) == ("NullTokenizer", None)
 
 
-@pytest.mark.parametrize("write", [neox_config, megatron_arguments])
-def test_nothing_to_train_on(write):
-    with pytest.raises(TrainingFileError, match="mini: there is no train dataset"):
-        write(training(train={}))
+def padded(options):
+    """Rows of Megatron's embedding: NullTokenizer has one id more than it is told."""
+    multiple = options.make_vocab_size_divisible_by or 128
+    return math.ceil((options.vocab_size + 1) / multiple) * multiple
+
+
+@pytest.mark.parametrize(
+    ("eos_id", "vocab_size", "multiple"),
+    [
+        (100_257, 100_277, None),  # cl100k_base
+        (199_999, 200_019, None),  # o200k_base
+        (50_256, 50_257, None),  # r50k_base
+        (128_001, 128_256, 256),  # Llama 3
+        (200_001, 202_048, 2_560),  # Llama 4
+    ],
+)
+def test_the_null_tokenizer_ends_documents_as_the_files_do(eos_id, vocab_size, multiple):
+    each = training("tiktoken", vocab_size=vocab_size, eos_id=eos_id)
+    content = megatron_arguments(each, Ends(largest_id=eos_id, eos_id=eos_id, own_eos_id=eos_id))
+    options = parsed(content)
+    assert options.vocab_size == eos_id
+    assert options.make_vocab_size_divisible_by == multiple
+    assert vocab_size <= padded(options) < vocab_size + (multiple or 128)
+    assert "#" not in content.decode()
+
+
+@pytest.mark.parametrize(
+    ("each", "ends", "taken"),
+    [
+        # p50k_base has ranks above its <|endoftext|>.
+        (
+            training("tiktoken", vocab_size=50_281, eos_id=50_256),
+            Ends(largest_id=50_280, eos_id=50_256, own_eos_id=50_256),
+            "50256, and Megatron-LM takes token 50280",
+        ),
+        (training(), replace(ENDS, eos_id=7), "7, and Megatron-LM takes token 2"),
+        (training(), replace(ENDS, own_eos_id=None), "2, and Megatron-LM takes no token"),
+    ],
+)
+def test_ends_that_megatron_does_not_know(each, ends, taken):
+    content = megatron_arguments(each, ends)
+    first, second, *options = content.decode().splitlines()
+    assert first == f"# Documents end in token {taken} for their end."
+    assert second == (
+        "# Leave --reset-position-ids, --reset-attention-mask and --eod-mask-loss off."
+    )
+    assert not any(option.startswith("#") for option in options)
+    assert each.tokenizer.kind != "tiktoken" or parsed(content).vocab_size == 50_280
+
+
+def test_documents_without_an_end():
+    for kind in ("tiktoken", "sentencepiece", "huggingface"):
+        content = megatron_arguments(training(kind), replace(ENDS, eos_id=None))
+        assert content.startswith(b"# Documents end in no token, and Megatron-LM takes token ")
+        assert kind != "tiktoken" or parsed(content).vocab_size == 31_999
+
+
+def test_nothing_to_train_on():
+    for write in (neox_config, lambda each: megatron_arguments(each, ENDS)):
+        with pytest.raises(TrainingFileError, match="mini: there is no train dataset"):
+            write(training(train={}))
 
 
 def test_weights_are_shares_of_tokens():
@@ -123,9 +182,11 @@ def test_weights_are_shares_of_tokens():
     assert shares[1] == 2 * shares[0]
 
 
-def test_commands_are_given_the_files_in_the_place_where_paths_hold(tmp_path):
+@pytest.mark.parametrize("eos_id", [2, 7])
+def test_commands_are_given_the_files_in_the_place_where_paths_hold(eos_id, tmp_path):
     # Run as a shell would, with frameworks that print what they are given.
-    write_training_files(str(tmp_path), training(), sequence_length=8)
+    each = training(eos_id=eos_id)
+    write_training_files(str(tmp_path), each, ENDS, sequence_length=8)
     echo = tmp_path / "echo"
     echo.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
     echo.chmod(0o755)
@@ -142,4 +203,5 @@ def test_commands_are_given_the_files_in_the_place_where_paths_hold(tmp_path):
     assert neox == ["a b/deepy.py", "a b/train.py", "model.yml", "training.neox.yml"]
     megatron = said["Megatron-LM"].splitlines()
     assert megatron[:3] == ["--nproc-per-node", "8", "m/pretrain_gpt.py"]
-    assert parsed("\n".join(megatron[3:]).encode()) == parsed(megatron_arguments(training(), 8))
+    assert "#" not in megatron
+    assert parsed("\n".join(megatron[3:]).encode()) == parsed(megatron_arguments(each, ENDS, 8))

@@ -4,7 +4,7 @@ import argparse
 import shlex
 
 from glotmill.schemas.training import TokenizerFile, Training, TrainingDataset
-from glotmill.transforms.training_files import token_shares
+from glotmill.transforms.training_files import Ends, token_shares
 
 
 def datasets(split, tokens):
@@ -20,14 +20,22 @@ def datasets(split, tokens):
     ]  # fmt: skip
 
 
-def training(kind="sentencepiece", *, vocab_size=32_000, train=None, validation=None, stages=()):
+#: Of documents that end in the token that the tokenizer's own file names.
+ENDS = Ends(largest_id=31_999, eos_id=2, own_eos_id=2)
+
+
+def training(
+    kind="sentencepiece", *, vocab_size=32_000, eos_id=2, train=None, validation=None, stages=()
+):
     names = {"sentencepiece": "model", "huggingface": "json", "tiktoken": "tiktoken"}
     path = f"tokens/tokenizer/tokenizer.{names[kind]}"
     train = datasets("train", {"monolingual": 30, "code": 10} if train is None else train)
     held_out = datasets("validation", {"code": 4} if validation is None else validation)
     return Training(
         glotmill=1, name="mini", datasets=[*train, *held_out], stages=list(stages),
-        tokenizer=TokenizerFile(kind=kind, path=path, sha256="ab", vocab_size=vocab_size),
+        tokenizer=TokenizerFile(
+            kind=kind, path=path, sha256="ab", vocab_size=vocab_size, eos_id=eos_id
+        ),
         dtype="uint16" if vocab_size < 65_500 else "int32",
     )  # fmt: skip
 
@@ -39,6 +47,7 @@ def parsed(content):
         parser.add_argument(option, nargs="*", default=None)
     for option in ("--tokenizer-type", "--tokenizer-model"):
         parser.add_argument(option)
-    for option in ("--seq-length", "--vocab-size"):
+    for option in ("--seq-length", "--vocab-size", "--make-vocab-size-divisible-by"):
         parser.add_argument(option, type=int)
-    return parser.parse_args(shlex.split(content.decode()))
+    lines = [line for line in content.decode().splitlines() if not line.startswith("#")]
+    return parser.parse_args(shlex.split("\n".join(lines)))

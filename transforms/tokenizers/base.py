@@ -60,6 +60,7 @@ class Vocabulary:
         bos_id: beginning of a document, None without one.
         pad_id: padding, None without one.
         fallback: which ids are bytes or other pieces of a character; shape (size,).
+        text_size: no text gives this id or a larger one; None where that is not known.
     """
 
     size: int
@@ -67,6 +68,7 @@ class Vocabulary:
     bos_id: int | None
     pad_id: int | None
     fallback: npt.NDArray[np.bool_]
+    text_size: int | None = None
 
 
 class Tokenizer(ABC):
@@ -80,7 +82,7 @@ class Tokenizer(ABC):
         kind: whose file it is: `huggingface`, `sentencepiece` or `tiktoken`.
         backend: the library that encodes: `tokenizers`, `sentencepiece` or `tiktoken`.
         sha256: of the file, in hexadecimal.
-        vocabulary: the five attributes that follow.
+        vocabulary: the five attributes that follow, and `text_size`.
         vocab_size: largest id + 1, control and added tokens included.
         eos_id: end of a document, None without one.
         bos_id: beginning of a document, None without one.

@@ -7,6 +7,7 @@ matched whatever they are.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,10 @@ Json = dict[str, Any]
 
 # Of models with byte fallback: `tokenizers` finds them by these names and no others.
 _BYTES = frozenset(f"<0x{byte:02X}>" for byte in range(256))
+# What hidden names begin with. Any fixed name could be written into a text, whatever its
+# characters; this one is drawn anew by each process, and no id depends on it. It begins with no
+# character (U+FDD0), so that models are done with it at the first step in almost all text.
+_SECRET = f"\ufdd0{secrets.token_hex(32)}"
 
 
 @dataclass(frozen=True)
@@ -30,7 +35,7 @@ class TokenizerJson:
         spec: the file as it is, but for what would cut, pad, drop or add at random.
         control: names of its control tokens.
         hidden: for control tokens that are pieces of the model too, but not single bytes, a name
-            that no text has.
+            that no text has; others in each process.
         matched: the added tokens that are found in text before all else.
         vocab: ids of the model's pieces, by name.
     """
@@ -77,7 +82,7 @@ def _parsed(spec: Json) -> TokenizerJson:
     matched = tuple(token["content"] for token in added if not _is_control(token))
     vocab = _vocab(spec["model"])
     kept = _BYTES if spec["model"].get("byte_fallback") else frozenset()
-    hidden = {name: _hidden(name) for name in control if name in vocab and name not in kept}
+    hidden = {name: f"{_SECRET}{name}" for name in control if name in vocab and name not in kept}
     return TokenizerJson(spec, control, hidden, matched, vocab)
 
 
@@ -125,11 +130,6 @@ def without_control(parsed: TokenizerJson) -> Json:
     ]
     model = _renamed(parsed.spec["model"], hidden) if hidden else parsed.spec["model"]
     return parsed.spec | {"added_tokens": added, "model": model}
-
-
-def _hidden(name: str) -> str:
-    # U+FDD0 and U+FDD1 are no characters and stand in no text that is exchanged.
-    return f"\ufdd0\ufdd1{name}\ufdd1\ufdd0"
 
 
 def _renamed(model: Json, hidden: Mapping[str, str]) -> Json:

@@ -6,6 +6,7 @@ import base64
 import binascii
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -42,7 +43,8 @@ class RankTokenizer(Tokenizer):
         self._ids, self._control = ranks, encoding.control(len(ranks))
         self._names = {i: token.encode() for token, i in self._control.items()}
         self._names |= {rank: piece for piece, rank in ranks.items()}
-        super().__init__(name, sha256, vocabulary_by_names(self._control, _fallback(self._names)))
+        vocabulary = vocabulary_by_names(self._control, _fallback(self._names))
+        super().__init__(name, sha256, replace(vocabulary, text_size=max(ranks.values()) + 1))
         self._encoding = make_encoding(encoding.pattern, ranks)
 
     def encode(self, texts: list[str]) -> Encoded:
@@ -86,7 +88,8 @@ def load_rank_file(
         encoding: a name in ENCODINGS; None takes that of a known file, or of the file's name.
 
     Raises:
-        TokenizerError: its encoding is unknown, or the file was cut short.
+        TokenizerError: its encoding is unknown or has ids that the ranks take, or the file was
+            cut short.
     """
     ranks = _read(uri, content)
     chosen = encoding or _encoding_of(name, sha256)
@@ -96,6 +99,7 @@ def load_rank_file(
             f"{uri} holds {len(ranks)} ranks of tiktoken without pattern and control tokens, and "
             f"{problem}; name one of {', '.join(ENCODINGS)} by encoding= or in the file's name"
         )
+    _check_control(uri, ranks, chosen)
     return RankTokenizer(name, sha256, ranks, ENCODINGS[chosen])
 
 
@@ -127,6 +131,20 @@ def _check(uri: str, ranks: Mapping[bytes, int]) -> None:
     if missing or len(set(ranks.values())) != len(ranks):
         problem = f"{missing} single bytes have no rank" if missing else "ranks stand twice"
         raise TokenizerError(f"{uri} is no whole file of tiktoken's ranks: {problem}")
+
+
+def _check_control(uri: str, ranks: Mapping[bytes, int], encoding: str) -> None:
+    control = ENCODINGS[encoding].control(len(ranks))
+    taken = set(control.values()).intersection(ranks.values())
+    if not taken:
+        return
+    names = ", ".join(f"{name} is {i}" for name, i in control.items() if i in taken)
+    raise TokenizerError(
+        f"{uri} has {len(ranks)} ranks of tiktoken, up to {max(ranks.values())}, and {encoding} "
+        f"keeps some of their ids for control tokens: {names}; name the encoding that they are "
+        "of by encoding= or in the file's name (llama3 and llama4 number control tokens after "
+        "the ranks)"
+    )
 
 
 def _fallback(names: Mapping[int, bytes]) -> npt.NDArray[np.bool_]:

@@ -1,5 +1,6 @@
 """What is said of files that are no tokenizers."""
 
+import base64
 import importlib
 import sys
 
@@ -90,3 +91,39 @@ def test_no_package_is_needed_to_import(monkeypatch):
     for name in [name for name in sys.modules if name.startswith("glotmill.transforms.tokenizers")]:
         monkeypatch.delitem(sys.modules, name)
     assert importlib.import_module("glotmill.transforms.tokenizers.load").load_tokenizer
+
+
+def written_ranks(path, ids):
+    """A file of ranks of two bytes and more beside those of single bytes."""
+    pieces = [bytes([byte]) for byte in range(256)]
+    pieces += [b"p%d" % number for number in range(len(ids) - len(pieces))]
+    lines = [
+        f"{base64.b64encode(piece).decode()} {i}\n" for piece, i in zip(pieces, ids, strict=True)
+    ]
+    path.write_text("".join(lines), encoding="ascii")
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "ids", "taken"),
+    [
+        # More ranks than the encoding has, one at the id of a control token, and a gap among them.
+        ("mine-r50k", range(50_300), r"50300 .* 50299, .* r50k_base .* <\|endoftext\|> is 50256"),
+        ("mine-cl100k", [*range(300), 100_258], r"cl100k_base .* <\|fim_prefix\|> is 100258; n"),
+        ("mine-llama3", [*range(300), 302], r"llama3 .* <\|end_of_text\|> is 302; name"),
+    ],
+)  # fmt: skip
+def test_ranks_at_the_ids_of_control_tokens(name, ids, taken, tmp_path):
+    path = written_ranks(tmp_path / f"{name}.tiktoken", ids)
+    with pytest.raises(TokenizerError, match=taken) as caught:
+        load_tokenizer(path)
+    assert path in str(caught.value)
+    assert "name the encoding that they are of by encoding=" in str(caught.value)
+
+
+def test_ranks_around_the_ids_of_control_tokens(tmp_path):
+    # The ranks of p50k_base leave out the id of its control token.
+    ids = [*range(300), *range(50_257, 50_270)]
+    tokenizer = load_tokenizer(written_ranks(tmp_path / "mine-p50k.tiktoken", ids))
+    assert (tokenizer.eos_id, tokenizer.vocab_size) == (50_256, 50_270)
+    assert tokenizer.vocabulary.text_size == 50_270

@@ -1,6 +1,8 @@
 """Ids of a tokenizer.json, on tiktoken and not, against those of `tokenizers` itself."""
 
 import json
+import subprocess
+import sys
 from collections import Counter
 
 import numpy as np
@@ -8,7 +10,7 @@ import pytest
 import tokenizers
 from hypothesis import given
 from hypothesis import strategies as st
-from tokenizers import models
+from tokenizers import models, pre_tokenizers
 from tokenizers.trainers import BpeTrainer
 
 from glotmill.transforms.tokenizers.encodings import ENCODINGS
@@ -122,6 +124,62 @@ def test_control_tokens_among_the_pieces_of_a_unigram_model_stay_text(unigram_js
     assert rows(tokenizer.encode(plain)) == library_ids(unigram_json, plain)
     assert tokenizer.decode([tokenizer.eos_id]) == "</s>"
     assert (tokenizer.backend, tokenizer.bos_id, tokenizer.pad_id) == ("tokenizers", 0, 3)
+
+
+def _words(training_texts):
+    words = Counter(word for text in training_texts for word in text.split())
+    names = ["<unk>", "</s>", *(word for word, _ in words.most_common(500))]
+    vocab = {name: i for i, name in enumerate(names)}
+    tokenizer = tokenizers.Tokenizer(models.WordLevel(vocab, unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    tokenizer.add_special_tokens(["<unk>", "</s>"])
+    return tokenizer
+
+
+@pytest.fixture(params=["unigram", "words"])
+def with_control_pieces(request, unigram_json, training_texts, tmp_path):
+    """A file of a model that has its control tokens among its pieces."""
+    if request.param == "unigram":
+        return unigram_json
+    path = tmp_path / "words.json"
+    _words(training_texts).save(str(path))
+    return path
+
+
+# Characters around a control token's name; the first were around its hidden name once.
+AROUND = ("\ufdd0\ufdd1{}\ufdd1\ufdd0", "\ufdd0{}", "\ufdef{}\uffff", "{}\U0010ffff", "\x00{}")
+
+
+@pytest.mark.parametrize("form", AROUND)
+def test_no_characters_around_its_name_make_a_control_token(
+    form, with_control_pieces, texts, rows, tmp_path
+):
+    spec = json.loads(with_control_pieces.read_text(encoding="utf-8"))
+    model, renamed = spec["model"], {"</s>": "no word"}
+    if isinstance(model["vocab"], list):
+        model["vocab"] = [[renamed.get(piece, piece), score] for piece, score in model["vocab"]]
+    else:
+        model["vocab"] = {renamed.get(piece, piece): i for piece, i in model["vocab"].items()}
+    spec["added_tokens"] = [each for each in spec["added_tokens"] if each["content"] != "</s>"]
+    plain = tmp_path / "plain.json"
+    plain.write_text(json.dumps(spec), encoding="utf-8")
+
+    tokenizer = load_tokenizer(str(with_control_pieces))
+    written = form.format("</s>")
+    batch = [written, f"one {written} two", *(text for text in texts if "<unk>" not in text)]
+    ids = rows(tokenizer.encode(batch))
+    assert tokenizer.eos_id not in set().union(*ids)
+    assert ids == library_ids(plain, batch), "as a library that has no such piece encodes them"
+
+
+def test_hidden_names_are_others_in_each_process(unigram_json):
+    code = (
+        "from glotmill.transforms.tokenizers.hugging_face_file import parse_tokenizer_json as p;"
+        f"print(ascii(p('', open({str(unigram_json)!r}, 'rb').read()).hidden['</s>']))"
+    )
+    run = [sys.executable, "-c", code]
+    names = {subprocess.run(run, check=True, capture_output=True).stdout for _ in range(2)}
+    assert len(names) == 2
 
 
 BYTES = [f"<0x{byte:02X}>" for byte in range(256)]
