@@ -119,6 +119,11 @@ class Sums:
         removed = self.all_of(group, "deduplicate", "dropped")
         return self.all_of(group, "ingest", "kept") - removed
 
+    def available(self, group: tuple[str, ...]) -> Amount:
+        """What training can draw from: what survives, less what is held out and excluded."""
+        excluded = self.all_of(group, "compose", "excluded")
+        return self.surviving(group) - self.of(group, VALIDATION) - excluded
+
     def sampled(self, group: tuple[str, ...]) -> Amount:
         """What was drawn for training, repeats included."""
         return self.all_of(group, "mix", "train")

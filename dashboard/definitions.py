@@ -27,11 +27,15 @@ TERMS: dict[str, str] = {
     "dropped": "Documents that were read and fail a filter; the first filter is the reason.",
     "kept": "Documents that pass all filters, before deduplication.",
     "duplicates": (
-        "Kept documents removed because an equal text stays elsewhere, within the scope that the "
-        "recipe sets."
+        "Kept documents that deduplication removed: an equal text, or one nearly equal, stays "
+        "elsewhere within the scope that the recipe sets, or a side stands in as many pairs as it "
+        "allows."
     ),
-    "surviving": "Kept documents less duplicates: what the mixture can draw from.",
-    "available": "Kept documents less duplicates: what the mixture can draw from.",
+    "surviving": "Kept documents less duplicates, held out or not.",
+    "available": (
+        "What training can draw from: surviving documents less those held out and those excluded; "
+        "pairs once each. Also of categories that the mixture leaves out."
+    ),
     "excluded": (
         "Surviving documents kept out of training because they would leak what is held out: the "
         "same text, a near duplicate of it, or a side of a held-out pair; and pairs that no "
@@ -39,8 +43,7 @@ TERMS: dict[str, str] = {
     ),
     "not drawn": (
         "Surviving documents in neither split: their rate is below 1 and the draw passed them "
-        "over, or the mixture leaves their category out. Derived: surviving − excluded − first "
-        "copies − validation."
+        "over, or the mixture leaves their category out. Derived: available − first copies."
     ),
     "validation": "Documents held out of training, each once.",
     "train, first copies": "Documents drawn for training, each counted once.",
@@ -48,8 +51,8 @@ TERMS: dict[str, str] = {
     "sampled": "What stands in the training shards: first copies and repeats.",
     "sampled share": "Sampled words of the row as a share of all sampled words.",
     "tier": (
-        "Class of size that a label falls into, by its available amount within its category; "
-        "it sets the rate."
+        "Class of size that a label falls into, by its surviving amount, held out or not, within "
+        "its category; it sets the rate."
     ),
     "epochs": (
         "Rate of the tier: how often each training document is drawn, on average. 0.25 draws a "
@@ -82,7 +85,10 @@ TERMS: dict[str, str] = {
     "realised share": "Realised amount of the row as a share of all that was drawn.",
     "binding": "What keeps the label from more, or from less, than its share of the budget.",
     "relaxed": "Wishes of the recipe that could not be kept for the label.",
-    "can be drawn": "What training can draw from, in the unit that the recipe counts by.",
+    "can be drawn": (
+        "What is available, in the unit that the recipe counts by; pairs as they are written: "
+        "twice where both directions are."
+    ),
     "cluster": (
         "Documents that are equal or near duplicates, of which one stays; a document without "
         "duplicates is a cluster of one."
@@ -136,7 +142,7 @@ TERMS: dict[str, str] = {
         "or more languages counts as one."
     ),
     "direction": (
-        "The order of the languages: where pairs are available, that of the data; where they are "
+        "The order of the languages: of surviving pairs, that of the data; where they are "
         "drawn, that in which they are written."
     ),
     "pseudo-document": (

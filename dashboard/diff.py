@@ -1,16 +1,25 @@
-"""Differences of two runs: labels, amounts, settings and reasons, without the noise of the draw."""
+"""Differences of two runs: labels, counts, sources and settings, without the noise of the draw."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from glotmill.dashboard.amounts import VALIDATION, Amount, Sums, kind_of
+from glotmill.dashboard.amounts import VALIDATION, Amount, Sums
+from glotmill.dashboard.count_changes import (
+    CountChange,
+    ReasonChange,
+    SourceChange,
+    reason_changes,
+    source_changes,
+    total_changes,
+)
 from glotmill.dashboard.languages import planned_by_group
 from glotmill.dashboard.names import language_name
-from glotmill.dashboard.overview import Kind, Report
+from glotmill.dashboard.overview import Report
+from glotmill.dashboard.setting_changes import SettingChange, setting_changes
 from glotmill.dashboard.shares import share
 
 #: Standard deviations from which on a change is no noise: 1 of 1,000 labels passes by chance.
@@ -27,11 +36,17 @@ _Group = tuple[str, ...]
 class Side:
     """What one run has of a label in one category."""
 
-    available: Amount = _NOTHING
+    surviving: Amount = _NOTHING
+    excluded: Amount = _NOTHING
     sampled: Amount = _NOTHING
     validation: Amount = _NOTHING
     tier: str | None = None
     rate: float | None = None
+
+    @property
+    def available(self) -> Amount:
+        """What training can draw from."""
+        return self.surviving - self.validation - self.excluded
 
     @property
     def variance(self) -> float:
@@ -56,7 +71,8 @@ class Side:
 
     @property
     def _mean(self) -> float:
-        return share(self.available.words, self.available.documents)
+        # Over all that another seed might hold out.
+        return share(self.surviving.words, self.surviving.documents)
 
 
 @dataclass(frozen=True)
@@ -102,30 +118,6 @@ class LabelChange:
 
 
 @dataclass(frozen=True)
-class CountChange:
-    """A count of documents or pairs in both runs.
-
-    Attributes:
-        kind: what is counted.
-        what: a step of the funnel, or a reason to drop or remove.
-    """
-
-    kind: str
-    what: str
-    before: int
-    after: int
-
-
-@dataclass(frozen=True)
-class SettingChange:
-    """A setting of the recipe that differs; None where a recipe does not have it."""
-
-    key: str
-    before: Any
-    after: Any
-
-
-@dataclass(frozen=True)
 class Difference:
     """How a second run differs from a first.
 
@@ -133,11 +125,12 @@ class Difference:
         names: of both, as they were called.
         gained: labels that only the second has available; `lost` only the first.
         changed: labels of both whose sampled words differ by more than noise, or whose tier, rate
-            or available words differ; the largest change of sampled words first.
-        num_noise: labels whose sampled words differ by no more than noise alone.
+            or surviving words differ; the largest change of sampled words first.
+        num_noise: labels whose sampled and available words differ by no more than noise alone.
         num_equal: labels that are alike in all of this.
         totals: steps of the funnel, in order.
-        reasons: why records were dropped and removed, where the counts differ.
+        sources: what was read, kept, removed and drawn of each, where that differs.
+        reasons: why records were rejected, dropped, removed and excluded, where the counts differ.
         settings: of the recipes, in order of their keys.
     """
 
@@ -148,7 +141,8 @@ class Difference:
     num_noise: int
     num_equal: int
     totals: Sequence[CountChange]
-    reasons: Sequence[CountChange]
+    sources: Sequence[SourceChange]
+    reasons: Sequence[ReasonChange]
     settings: Sequence[SettingChange]
 
 
@@ -163,7 +157,7 @@ def difference(before: Report, after: Report, names: tuple[str, str]) -> Differe
     rows = _labels(before, after)
     both = [row for row in rows if row.before.available.documents and row.after.available.documents]
     changed = [row for row in both if _differs(row)]
-    noisy = [row for row in both if row.sampled and not _differs(row)]
+    noisy = [row for row in both if (row.sampled or row.available) and not _differs(row)]
     return Difference(
         names=names,
         gained=_most([row for row in rows if not row.before.available.documents]),
@@ -171,10 +165,15 @@ def difference(before: Report, after: Report, names: tuple[str, str]) -> Differe
         changed=_most(changed),
         num_noise=len(noisy),
         num_equal=len(both) - len(changed) - len(noisy),
-        totals=list(_totals(before, after)),
-        reasons=list(_reasons(before, after)),
-        settings=settings(before, after),
+        totals=list(total_changes(before, after)),
+        sources=source_changes(before, after),
+        reasons=reason_changes(before, after),
+        settings=setting_changes(_recipe(before), _recipe(after)),
     )
+
+
+def _recipe(report: Report) -> dict[str, Any]:
+    return report.gathered.lock.recipe.model_dump(mode="json")
 
 
 def _labels(before: Report, after: Report) -> list[LabelChange]:
@@ -198,6 +197,7 @@ def _sides(report: Report) -> dict[_Group, Side]:
     return {
         group: Side(
             sums.surviving(group),
+            sums.all_of(group, "compose", "excluded"),
             sums.sampled(group),
             sums.of(group, VALIDATION),
             *planned.get(group, (None, None)),
@@ -209,77 +209,10 @@ def _sides(report: Report) -> dict[_Group, Side]:
 
 def _differs(row: LabelChange) -> bool:
     settled = (row.before.tier, row.before.rate) != (row.after.tier, row.after.rate)
-    return bool(row.available) or settled or row.is_significant
+    # Not `available`: with another seed documents of other lengths are held out.
+    surviving = row.before.surviving.words != row.after.surviving.words
+    return surviving or settled or row.is_significant
 
 
 def _most(rows: Iterable[LabelChange]) -> list[LabelChange]:
     return sorted(rows, key=lambda row: (-abs(row.sampled), -abs(row.available), row.label))
-
-
-_STEPS = (
-    "read", "rejected", "dropped", "kept", "duplicates", "surviving", "excluded", "unsampled",
-    "validation", "train", "repeated", "sampled",
-)  # fmt: skip
-
-
-def _kinds(before: Report, after: Report) -> Iterator[tuple[str, Kind | None, Kind | None]]:
-    for name in ("documents", "pairs"):
-        found = (before.kind(name), after.kind(name))
-        if any(found):
-            yield name, *found
-
-
-def _totals(before: Report, after: Report) -> Iterator[CountChange]:
-    for name, *kinds in _kinds(before, after):
-        for step in _STEPS:
-            counts = [getattr(kind.flow, step).documents if kind else 0 for kind in kinds]
-            if any(counts):
-                yield CountChange(name, step.replace("unsampled", "not drawn"), *counts)
-
-
-def _reasons(before: Report, after: Report) -> Iterator[CountChange]:
-    first, second = _lost(before), _lost(after)
-    rows = [CountChange(*key, first.get(key, 0), second.get(key, 0)) for key in {*first, *second}]
-    changed = [row for row in rows if row.before != row.after]
-    yield from sorted(changed, key=lambda row: (row.kind, -abs(row.after - row.before), row.what))
-
-
-def _lost(report: Report) -> Mapping[tuple[str, str], int]:
-    """Records dropped and removed, by kind and reason."""
-    documents = report.gathered.documents
-    sums = Sums(documents, ["category"])
-    found: dict[tuple[str, str], int] = {}
-    for group in sums.groups:
-        for stage in ("ingest", "deduplicate"):
-            for reason, amount in sums.reasons(group, stage, "dropped").items():
-                key = (kind_of(group[0]), reason)
-                found[key] = found.get(key, 0) + amount.documents
-    return found
-
-
-def settings(before: Report, after: Report) -> list[SettingChange]:
-    """Settings of the recipes that differ, sources by their names."""
-    first, second = (
-        _flat(each.gathered.lock.recipe.model_dump(mode="json")) for each in (before, after)
-    )
-    return [
-        SettingChange(key, first.get(key), second.get(key))
-        for key in sorted({*first, *second})
-        if first.get(key) != second.get(key)
-    ]
-
-
-def _flat(value: Any, key: str = "") -> dict[str, Any]:
-    """Settings by dotted key.
-
-    >>> _flat({"mix": {"tiers": [{"name": "low", "rate": 2}]}})
-    {'mix.tiers.low.name': 'low', 'mix.tiers.low.rate': 2}
-    """
-    if isinstance(value, dict):
-        parts = value.items()
-    elif isinstance(value, list) and all(isinstance(v, dict) and "name" in v for v in value):
-        parts = {each["name"]: each for each in value}.items()
-    else:
-        return {key: value}
-    prefix = f"{key}." if key else ""
-    return {k: v for name, part in parts for k, v in _flat(part, f"{prefix}{name}").items()}

@@ -49,9 +49,14 @@ class Flow:
         return self.kept - self.duplicates
 
     @property
+    def available(self) -> Amount:
+        """Surviving documents that training can draw from: neither held out nor excluded."""
+        return self.surviving - self.validation - self.excluded
+
+    @property
     def unsampled(self) -> Amount:
-        """Surviving documents that are neither excluded nor in training nor in validation."""
-        return self.surviving - self.excluded - self.train - self.validation
+        """Available documents that are not in training."""
+        return self.available - self.train
 
     @property
     def sampled(self) -> Amount:

@@ -52,8 +52,8 @@ class LanguageRow:
 
     @property
     def available(self) -> Amount:
-        """What deduplication left."""
-        return self.flow.surviving
+        """What training can draw from."""
+        return self.flow.available
 
     @property
     def sampled(self) -> Amount:
@@ -138,7 +138,7 @@ def _domains(documents: pa.Table) -> dict[tuple[str, ...], list[Domain]]:
     sums = Sums(_with_domain(documents), ["label", "category", "domain"])
     found: dict[tuple[str, ...], list[Domain]] = {}
     for group in sums.groups:
-        each = Domain(group[2], sums.surviving(group), sums.sampled(group))
+        each = Domain(group[2], sums.available(group), sums.sampled(group))
         if each.available.documents:
             found.setdefault(group[:2], []).append(each)
     for rows in found.values():

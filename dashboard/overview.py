@@ -206,8 +206,9 @@ def _file_checks(
 
 
 def _left_out(labels: Sequence[LanguageRow], parallel: ParallelText | None) -> Amount:
-    rows: list[views.Planned] = [*labels, *(parallel.pairs if parallel else [])]
-    return total(row.available for row in rows if row.tier is None)
+    texts = (row.flow.surviving for row in labels if row.tier is None)
+    pairs = (row.surviving for row in parallel.pairs if row.tier is None) if parallel else ()
+    return total([*texts, *pairs])
 
 
 _STEPS = (

@@ -18,8 +18,9 @@ from glotmill.dashboard.statistics import Gathered
 from glotmill.dashboard.warnings import Warn, warnings_of_pairs
 from glotmill.schemas.tables import MANY_LANGUAGES
 
-# Outcome and reason of what is counted by direction.
-_AVAILABLE, _TRAIN, _REPEATED = ("available", ""), ("train", ""), ("train", "repeated")
+# Outcome and reason of what is counted by direction. What is called available there is all that
+# survives: those held out or excluded are not told apart in the order of the data.
+_SURVIVING, _TRAIN, _REPEATED = ("available", ""), ("train", ""), ("train", "repeated")
 _VALIDATION = (("validation", ""), ("validation", "repeated"))
 
 #: One row a source, label and direction; written to `statistics/pairs.parquet`.
@@ -31,8 +32,8 @@ DIRECTED_PAIRS = pa.schema(
         pa.field("direction", pa.string(), nullable=False),
         pa.field("source_label", pa.string()),
         pa.field("target_label", pa.string()),
-        pa.field("num_available", pa.int64(), nullable=False),
-        pa.field("num_available_words", pa.int64(), nullable=False),
+        pa.field("num_surviving", pa.int64(), nullable=False),
+        pa.field("num_surviving_words", pa.int64(), nullable=False),
         pa.field("num_train", pa.int64(), nullable=False),
         pa.field("num_repeated", pa.int64(), nullable=False),
         pa.field("num_validation", pa.int64(), nullable=False),
@@ -51,6 +52,7 @@ class PairRow:
         label: those of its languages, sorted.
         read: pairs that ingest kept or dropped; what was rejected has no label.
         losses: pairs that ingest dropped and deduplication removed, by reason, the most first.
+        available: surviving pairs that are neither held out nor excluded.
         train: pairs drawn for training, each counted once; `sampled` counts repeats too.
         num_documents: pseudo-documents that training sees.
         profile: lengths and how they compare; None where ingest left no sketches of the label.
@@ -62,6 +64,7 @@ class PairRow:
     rate: float | None
     read: int
     kept: Amount
+    surviving: Amount
     available: Amount
     train: Amount
     sampled: Amount
@@ -74,7 +77,7 @@ class PairRow:
     @property
     def removed(self) -> int:
         """Pairs that ingest dropped or deduplication removed."""
-        return self.read - self.available.documents
+        return self.read - self.surviving.documents
 
     @property
     def ratio(self) -> Quantiles | None:
@@ -91,11 +94,11 @@ class PairRow:
 
 @dataclass(frozen=True)
 class DirectionRow:
-    """One order of languages: as the data has it where available, as written where drawn."""
+    """One order of languages: as the data has it where surviving, as written where drawn."""
 
     label: str
     direction: str
-    available: Amount
+    surviving: Amount
     train: Amount
     repeated: Amount
     validation: Amount
@@ -129,9 +132,9 @@ class ParallelText:
 
     Attributes:
         flow: of its sources, in pairs.
-        pairs: the most available pairs first.
+        pairs: the most surviving pairs first.
         directions: in the same order.
-        num_labels: pairs of languages with an available pair.
+        num_labels: pairs of languages with a surviving pair.
         num_languages: of these; more than three together name none.
         num_documents: pseudo-documents that training sees.
     """
@@ -163,14 +166,14 @@ def parallel_text(gathered: Gathered, flow: Flow) -> ParallelText:
     place = {row.label: number for number, row in enumerate(pairs)}
     by_direction.sort(key=lambda row: (place[row.label], row.direction))
     languages = {
-        each for row in pairs if row.available.documents for each in languages_of(row.label)
+        each for row in pairs if row.surviving.documents for each in languages_of(row.label)
     }
     return ParallelText(
         flow=flow,
         pairs=pairs,
         directions=by_direction,
         losses=_losses(documents, flow),
-        num_labels=sum(1 for row in pairs if row.available.documents),
+        num_labels=sum(1 for row in pairs if row.surviving.documents),
         num_languages=len(languages - {MANY_LANGUAGES}),
         num_documents=sum(num_documents.values()),
     )
@@ -199,7 +202,8 @@ def _pairs(
                 rate=rate,
                 read=kept.documents + sums.all_of(group, "ingest", "dropped").documents,
                 kept=kept,
-                available=sums.surviving(group),
+                surviving=sums.surviving(group),
+                available=sums.available(group),
                 train=sums.of(group, TRAIN),
                 sampled=sums.sampled(group),
                 validation=sums.of(group, VALIDATION),
@@ -208,7 +212,7 @@ def _pairs(
                 profile=profiles.get(label),
             )
         )
-    return sorted(rows, key=lambda row: (-row.available.documents, -row.read, row.label))
+    return sorted(rows, key=lambda row: (-row.surviving.documents, -row.read, row.label))
 
 
 def _reasons(sums: Sums, group: tuple[str, ...]) -> dict[str, int]:
@@ -278,7 +282,7 @@ def _direction(label: str, direction: str, found: _ByOutcome) -> DirectionRow:
     return DirectionRow(
         label=label,
         direction=direction,
-        available=_sum(found, _AVAILABLE)[0],
+        surviving=_sum(found, _SURVIVING)[0],
         train=_sum(found, _TRAIN)[0],
         repeated=_sum(found, _REPEATED)[0],
         validation=_sum(found, *_VALIDATION)[0],
@@ -305,8 +309,8 @@ def pairs_table(directions: pa.Table) -> pa.Table:
                 "direction": direction,
                 "source_label": two[0],
                 "target_label": two[1],
-                "num_available": row.available.documents,
-                "num_available_words": row.available.words,
+                "num_surviving": row.surviving.documents,
+                "num_surviving_words": row.surviving.words,
                 "num_train": row.train.documents,
                 "num_repeated": row.repeated.documents,
                 "num_validation": row.validation.documents,

@@ -17,7 +17,7 @@ MAX_PAIRS = 3_000
 
 
 def pairs_shown(parallel: ParallelText) -> Sequence[PairRow]:
-    """The pairs that the page carries, the most available first."""
+    """The pairs that the page carries, the most surviving first."""
     return parallel.pairs[:MAX_PAIRS]
 
 
@@ -52,8 +52,8 @@ def _pair_columns(rows: Sequence[PairRow], reasons: Sequence[str]) -> dict[str, 
         "kept": [row.kept.documents for row in rows],
         "removed": [row.removed for row in rows],
         "removed_share": [six_digits(share(row.removed, row.read)) for row in rows],
-        "available": [row.available.documents for row in rows],
-        "available_words": [row.available.words for row in rows],
+        "surviving": [row.surviving.documents for row in rows],
+        "surviving_words": [row.surviving.words for row in rows],
         "train": [row.train.documents for row in rows],
         "sampled": [row.sampled.documents for row in rows],
         "sampled_words": [row.sampled.words for row in rows],
@@ -92,8 +92,8 @@ def _direction_columns(
         "pair": [places[row.label] for row in rows],
         "direction": [row.direction for row in rows],
         "name": [" → ".join(map(language_name, row.languages)) for row in rows],
-        "available": [row.available.documents for row in rows],
-        "available_words": [row.available.words for row in rows],
+        "surviving": [row.surviving.documents for row in rows],
+        "surviving_words": [row.surviving.words for row in rows],
         "train": [row.train.documents for row in rows],
         "sampled": [row.sampled.documents for row in rows],
         "sampled_words": [row.sampled.words for row in rows],

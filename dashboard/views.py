@@ -44,14 +44,14 @@ def scripts(documents: pa.Table) -> list[ScriptRow]:
     labels = Sums(documents, ["script", "label"])
     num_labels: dict[str, int] = {}
     for script, label in labels.groups:
-        if labels.surviving((script, label)).documents:
+        if labels.available((script, label)).documents:
             num_labels[script] = num_labels.get(script, 0) + 1
     rows = [
         ScriptRow(
             code=group[0],
             name=script_name(group[0]),
             num_labels=num_labels.get(group[0], 0),
-            available=sums.surviving(group),
+            available=sums.available(group),
             sampled=sums.sampled(group),
             validation=sums.of(group, VALIDATION),
         )
@@ -104,7 +104,7 @@ class Planned(Protocol):
 
     @property
     def available(self) -> Amount:
-        """What deduplication left."""
+        """What training can draw from."""
 
     @property
     def sampled(self) -> Amount:

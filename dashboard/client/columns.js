@@ -110,8 +110,8 @@ const Columns = (() => {
   // ---------------------------------------------------------- pairs
 
   const DRAWN = [
-    { key: "available", title: "available", term: "available", format: Format.number },
-    { key: "available_words", title: "words", term: "available", format: Format.number },
+    { key: "surviving", title: "surviving", term: "surviving", format: Format.number },
+    { key: "surviving_words", title: "words", term: "surviving", format: Format.number },
     { key: "train", title: "drawn", term: "pairs drawn", format: Format.number },
     { key: "sampled", title: "sampled", term: "sampled", format: Format.number },
     { key: "sampled_words", title: "sampled words", term: "sampled", format: Format.number },
@@ -173,7 +173,7 @@ const Columns = (() => {
         ...READ_PAIRS, ...(data.ratio.some(Boolean) ? ratios(parallel, terms) : []), ...DRAWN_PAIRS, lost,
       ],
       searched: ["label", "name", "tier", "warned"],
-      sorting: { key: "available", descending: true },
+      sorting: { key: "surviving", descending: true },
       more: ["name", "kept", "warned"],
     });
   }

@@ -95,10 +95,10 @@ const Matrix = (() => {
     const cell = matrix.at(row, column);
     const names = [row, column].map((place) => named(data, matrix.labels[place]));
     if (!cell) return `${names.join(directed ? " → " : " – ")}: no ${unit}`;
-    const { tier, available, sampled } = data.pairs;
+    const { tier, surviving, sampled } = data.pairs;
     return (
       `${names.join(directed ? " → " : " – ")}: ${Format.number(cell.value)} ${unit}; ` +
-      `both directions: ${Format.number(available[cell.pair])} pairs available, ` +
+      `both directions: ${Format.number(surviving[cell.pair])} pairs surviving, ` +
       `${Format.number(sampled[cell.pair])} sampled` +
       (tier[cell.pair] ? `; tier ${tier[cell.pair]}` : "")
     );

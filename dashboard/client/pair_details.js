@@ -50,7 +50,7 @@ const PairDetails = (() => {
       measures.length
         ? element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Table of quantiles" }, quantiles(measures, parallel.ranks))
         : element("p", {}, "Ingest left no sketches of these pairs."),
-      list("Available by direction", ways.map((way) => `${directions.name[way]} ${Format.number(directions.available[way])}`)),
+      list("Surviving by direction", ways.map((way) => `${directions.name[way]} ${Format.number(directions.surviving[way])}`)),
       list(`Removed ${Format.number(pairs.removed[row])} of ${Format.number(pairs.read[row])}`,
         pairs.losses[row].map(([reason, count]) => `${parallel.reasons[reason]} ${Format.number(count)}`)),
     );

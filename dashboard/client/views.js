@@ -19,7 +19,7 @@ const Views = (() => {
     triage: { make: (table) => Columns.triage(table, data.triage.cells, context), sort: "rank", name: "triage" },
     plan: { make: (table) => Columns.plan(table, data.plan, context), sort: "-planned", name: "plan" },
     tokens: { make: (table) => Columns.tokens(table, data.tokens, context), sort: "-tokens", name: "token" },
-    pairs: { make: (table) => Columns.pairs(table, data.parallel, context), sort: "-available", name: "pair" },
+    pairs: { make: (table) => Columns.pairs(table, data.parallel, context), sort: "-surviving", name: "pair" },
     directions: {
       make: (table) => Columns.directions(table, data.parallel, context), sort: "-sampled",
       name: "direction", order: "order",

@@ -1,6 +1,7 @@
 """Two runs compared: what changed, and what is the noise of the draw."""
 
 import io
+import sys
 
 import pytest
 from rich.console import Console
@@ -8,8 +9,11 @@ from run_writer import row
 
 from glotmill.dashboard import IncompleteRun, compare, render_difference
 from glotmill.dashboard.amounts import Amount
+from glotmill.dashboard.count_changes import SourceCounts
 from glotmill.dashboard.diff import LabelChange, Side
-from glotmill.pipelines.diff import compare_runs, print_difference
+from glotmill.dashboard.setting_changes import setting_changes
+from glotmill.pipelines import cli
+from glotmill.pipelines.diff import COLUMNS, compare_runs, print_difference
 from glotmill.pipelines.errors import UserError
 
 
@@ -17,7 +21,7 @@ def test_a_run_does_not_differ_from_itself(small_run):
     found = compare(small_run, small_run)
     assert (found.gained, found.lost, found.changed) == ([], [], [])
     assert (found.num_noise, found.num_equal) == (0, 3)
-    assert (found.reasons, found.settings) == ([], [])
+    assert (found.reasons, found.sources, found.settings) == ([], [], [])
     assert all(each.before == each.after for each in found.totals)
 
 
@@ -29,8 +33,7 @@ def found(small_run, pairs_run):
 def test_labels_gained_and_lost(found):
     assert [each.label for each in found.lost] == ["zho_Hans", "swh_Latn", "zxx_Zyyy"]
     assert {each.label: each.available for each in found.gained} == {
-        "deu_Latn": 60, "deu_Latn-eng_Latn": 1_800, "eng_Latn-swh_Latn": 400,
-        "ces_Latn-deu_Latn-eng_Latn": 150,
+        "deu_Latn": 60, "deu_Latn-eng_Latn": 1_800, "ces_Latn-deu_Latn-eng_Latn": 150,
     }  # fmt: skip
     assert found.changed == []
 
@@ -39,9 +42,46 @@ def test_counts_of_documents_and_pairs(found):
     totals = {(each.kind, each.what): (each.before, each.after) for each in found.totals}
     assert totals["documents", "read"] == (219, 3)
     assert totals["pairs", "read"] == (0, 138)
-    reasons = {(each.kind, each.what): (each.before, each.after) for each in found.reasons}
-    assert reasons["documents", "mixed_scripts"] == (10, 0)
-    assert reasons["pairs", "repeated_side"] == (0, 10)
+
+
+def test_reasons_of_all_losses(make_small_run):
+    excluded = [
+        row("compose", "excluded", "validation_copy", "web", "zho_Hans", (2, 200, 40)),
+        row("compose", "excluded", "validation_copy", "web", "swh_Latn", (1, 100, 20)),
+    ]
+    rejected = row("ingest", "rejected", "invalid_json", "web", "", (5, 0, 0))
+    more = make_small_run("more", excluded=excluded, drawn=[rejected])
+    found = compare(make_small_run("some"), more).reasons
+    assert [(each.outcome, each.what, each.before, each.after) for each in found] == [
+        ("rejected", "invalid_json", 0, 5), ("excluded", "validation_copy", 0, 3),
+    ]  # fmt: skip
+
+
+def test_reasons_of_documents_and_of_pairs(found):
+    reasons = {(e.kind, e.outcome, e.what): (e.before, e.after) for e in found.reasons}
+    assert reasons["documents", "dropped", "mixed_scripts"] == (10, 0)
+    assert reasons["pairs", "removed", "repeated_side"] == (0, 10)
+    assert reasons["pairs", "rejected", ""] == (0, 3)
+
+
+def test_sources_that_differ(make_small_run):
+    some = make_small_run("some")
+    drawn = row("mix", "train", "", "bible", "swh_Latn", (2, 200, 40))
+    again = row("mix", "train", "repeated", "web", "swh_Latn", (2, 200, 40))
+    (found,) = compare(some, make_small_run("more", drawn=[drawn, again])).sources
+    assert (found.kind, found.name) == ("documents", "bible")
+    assert found.before == SourceCounts(read=20, kept=20, removed=2, drawn=10)
+    assert found.after == SourceCounts(read=20, kept=20, removed=2, drawn=12)
+
+
+def test_a_source_of_one_run_alone(found):
+    rows = {(each.kind, each.name): each for each in found.sources}
+    assert list(rows) == [
+        ("documents", "web"), ("documents", "bible"), ("documents", "code"),
+        ("pairs", "opus"), ("pairs", "bible"),
+    ]  # fmt: skip
+    assert rows["pairs", "opus"].before == SourceCounts()
+    assert rows["pairs", "opus"].after == SourceCounts(read=96, kept=85, removed=10, drawn=50)
 
 
 def test_settings_by_their_keys(found):
@@ -51,10 +91,35 @@ def test_settings_by_their_keys(found):
     assert settings["mix.tiers.large.rate"][0] == 0.5
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "changed"),
+    [
+        ("abc", "abc", None),
+        ("abc", "acb", ("abc", "acb")),
+        ("abc", "abxc", None),  # what is new moves nothing
+        ("abc", "cxa", ("abc", "cxa")),
+        ("", "ab", None),
+    ],
+)
+@pytest.mark.parametrize("key", ["sources", "mix.stages"])
+def test_order_is_a_setting(key, before, after, changed):
+    def recipe(names):
+        named = [{"name": name, "rate": 1} for name in names]
+        *outer, inner = key.split(".")
+        return {outer[0]: {inner: named}} if outer else {inner: named}
+
+    found = {each.key: each for each in setting_changes(recipe(before), recipe(after))}
+    order = found.get(f"{key} (order)")
+    wanted = changed and [list(names) for names in changed]
+    assert (order and [order.before, order.after]) == wanted
+    assert {name.split(".")[-2] for name in found if name.endswith("rate")} == {
+        *before} ^ {*after}  # fmt: skip
+
+
 def side(sampled, rate=0.5, validation=(0, 0), documents=400):
     held_out = Amount(validation[0], 0, validation[1])
-    return Side(Amount(documents, 0, 100 * documents), Amount(0, 0, sampled), held_out,
-                "all", rate)  # fmt: skip
+    return Side(surviving=Amount(documents, 0, 100 * documents), sampled=Amount(0, 0, sampled),
+                validation=held_out, tier="all", rate=rate)  # fmt: skip
 
 
 def change(before, after):
@@ -91,6 +156,21 @@ def test_a_change_that_is_noise_is_left_out(make_small_run):
     assert (changed.label, changed.sampled) == ("swh_Latn", 5_000)
 
 
+def test_other_held_out_documents_are_noise(make_small_run):
+    def run(name, words):
+        held_out = row("mix", "validation", "", "web", "swh_Latn", (3, 300, words))
+        return make_small_run(name, drawn=[held_out])
+
+    found = compare(run("short", 60), run("long", 80))
+    assert (found.changed, found.num_noise, found.num_equal) == ([], 1, 2)
+    # What is excluded is no longer available, and at a rate of 2 less of it is drawn.
+    lost = row("compose", "excluded", "validation_copy", "web", "zho_Hans", (30, 4_900, 980))
+    less = row("mix", "train", "repeated", "web", "zho_Hans", (-30, -4_900, -980))
+    some, excluded = make_small_run("some"), make_small_run("less", excluded=[lost], drawn=[less])
+    (changed,) = compare(some, excluded).changed
+    assert (changed.before.available.words, changed.after.available.words) == (1_480, 500)
+
+
 def test_hostile_names_stay_text_on_the_page(found, hostile):
     html = render_difference(found)
     assert hostile not in html
@@ -98,13 +178,59 @@ def test_hostile_names_stay_text_on_the_page(found, hostile):
     assert html == render_difference(found)
 
 
-def test_terminal(found, small_run):
-    console = Console(file=io.StringIO(), width=200)
+@pytest.mark.parametrize("width", [80, 200])
+def test_terminal(found, width):
+    console = Console(file=io.StringIO(), width=width, force_terminal=True, color_system=None)
     print_difference(console, found)
     text = console.file.getvalue()
     assert "Labels lost: 3" in text
-    assert "deu_Latn-eng_Latn" in text
-    assert "0 labels differ by no more than the noise of the draw, 0 are alike" in text
+    assert "…" not in text
+    # A cell that is folded goes on in the lines below.
+    (column,) = (i for i, line in enumerate(text.splitlines()) if "Settings" in line)
+    cells = [line.split("│")[1].strip() for line in text.splitlines()[column:] if "│" in line]
+    assert "mix.tiers.bitext" in "".join(cells)
+    if width == 200:
+        assert "deu_Latn-eng_Latn" in text
+
+
+def test_a_file_gets_all_of_it(found, small_run, hostile):
+    console = Console(file=io.StringIO(), width=20)
+    print_difference(console, found)
+    head, *lines = [line.split("\t") for line in console.file.getvalue().splitlines()]
+    assert head == list(COLUMNS)
+    assert {len(line) for line in lines} == {len(COLUMNS)}
+    parts = [line[0] for line in lines]
+    assert parts.count("setting") == len(found.settings) > 20
+    assert ["total", "read", "documents", "count", "219", "3"] in lines
+    assert ["source", "opus", "pairs", "drawn", "0", "50"] in lines
+    assert ["gained", "deu_Latn-eng_Latn", "bitext", "available words", "0", "1800"] in lines
+    assert ["lost", "zho_Hans", "monolingual", "rate", "2.0", ""] in lines
+    assert ["reason", "repeated_side", "pairs", "removed", "0", "10"] in lines
+    assert ["setting", "sources.bible.domain", "", "", '"religious"', ""] in lines
+    assert any(hostile in line[1] for line in lines if line[0] == "reason")
+
+
+def test_the_page_is_there_before_the_lines_are(small_run, pairs_run, tmp_path, monkeypatch):
+    page = tmp_path / "page.html"
+
+    class Closed(io.StringIO):
+        """What takes no line, as a pipe that nobody reads any more."""
+
+        def write(self, text):
+            if text:
+                seen.append(page.exists())
+                raise BrokenPipeError
+            return 0
+
+    seen = []
+    monkeypatch.setattr(cli, "_out", Console(file=Closed()))
+    monkeypatch.setattr(
+        sys, "argv", ["glotmill", "diff", small_run, pairs_run, "--page", str(page)]
+    )
+    with pytest.raises(SystemExit):
+        cli.main()
+    assert seen[0]
+    assert page.read_text().startswith("<!doctype html>")
 
 
 def test_an_unfinished_run_is_named(small_run, tmp_path):

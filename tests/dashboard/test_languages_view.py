@@ -4,6 +4,7 @@ import pytest
 from run_writer import row
 
 from glotmill.dashboard.amounts import Amount
+from glotmill.dashboard.exports import languages_table
 from glotmill.dashboard.overview import make_report
 from glotmill.dashboard.statistics import gather
 from glotmill.dashboard.warnings import WARNINGS, warnings_of
@@ -24,7 +25,7 @@ def swahili(report):
 
 def test_domains_of_a_label_add_up(swahili):
     found = {each.name: each.available.words for each in swahili.domains}
-    assert found == {"": 1_850, "religious": 540}
+    assert found == {"": 1_750, "religious": 540}
     assert sum(found.values()) == swahili.available.words
     assert (swahili.num_sources, swahili.warnings) == (2, [])
 
@@ -50,6 +51,30 @@ def test_warnings(changes, texts):
     found = warnings_of(**{**FINE, **changes})
     assert [each.text for each in found] == texts
     assert {each.kind for each in found} <= set(WARNINGS)
+
+
+def test_what_cannot_be_drawn_is_not_available(make_small_run):
+    # Of 1,500 words 20 are held out: 2,960 words that are drawn are 5.9 times the other 500.
+    lost = row("compose", "excluded", "validation_copy", "web", "zho_Hans", (30, 4_900, 980))
+    root = make_small_run(excluded=[lost])
+    report = make_report(gather(root))
+    chinese = next(each for each in report.languages if each.label == "zho_Hans")
+    assert chinese.flow.surviving == Amount(50, 6_000, 1_500)
+    assert chinese.available == Amount(19, 1_000, 500)
+    assert [each.available for each in chinese.domains] == [chinese.available]
+    assert [each.text for each in chinese.warnings] == ["drawn 5.92×"]
+    (exported,) = (
+        each for each in languages_table(report).to_pylist() if each["label"] == "zho_Hans"
+    )
+    assert exported["num_available_words"] == 500
+    assert exported["words_by_domain"] == [("", 500)]
+    assert exported["warnings"] == ["drawn 5.92×"]
+
+
+def test_categories_that_are_left_out_have_what_survives_of_them(report):
+    code = next(each for each in report.languages if each.category == "code")
+    assert code.available == code.flow.surviving == Amount(30, 900, 100)
+    assert report.failed == []
 
 
 def test_contradicted_documents_are_warned_of(triage_run):

@@ -46,6 +46,14 @@ def matrix_of(page):
     )
 
 
+def test_the_name_of_a_script_makes_the_page_no_wider(visit, parallel):
+    page = visit(parallel, "pairs")
+    page.set_viewport_size({"width": 320, "height": 640})
+    name = "Unified Canadian Aboriginal Syllabics (12)"
+    page.eval_on_selector("#matrix-block", "(one, name) => one.add(new Option(name))", name)
+    assert page.evaluate("document.documentElement.scrollWidth") == 320
+
+
 def address_of(page):
     return page.evaluate("location.hash")
 
@@ -130,19 +138,19 @@ def test_all_languages_are_there_and_the_picture_holds_them(visit, many):
 def test_what_is_told_to_those_who_do_not_see_it(visit, parallel):
     page = visit(parallel, "pairs")
     assert page.inner_text("#matrix-summary") == (
-        "3 languages; 2 pairs hold available pairs. The largest: "
-        "English (eng_Latn) – German (deu_Latn): 90 available pairs; "
-        "English (eng_Latn) – Swahili (individual language) (swh_Latn): 20 available pairs."
+        "3 languages; 2 pairs hold surviving pairs. The largest: "
+        "English (eng_Latn) – German (deu_Latn): 90 surviving pairs; "
+        "English (eng_Latn) – Swahili (individual language) (swh_Latn): 20 surviving pairs."
     )
     page.focus("#matrix")
     page.keyboard.press("ArrowRight")
     assert page.inner_text("#matrix-cell") == (
-        "English (eng_Latn) – German (deu_Latn): 90 available pairs; both directions: "
-        "90 pairs available, 160 sampled; tier very low"
+        "English (eng_Latn) – German (deu_Latn): 90 surviving pairs; both directions: "
+        "90 pairs surviving, 160 sampled; tier very low"
     )
     page.keyboard.press("ArrowDown")
     assert page.inner_text("#matrix-cell") == (
-        "German (deu_Latn) – German (deu_Latn): no available pairs"
+        "German (deu_Latn) – German (deu_Latn): no surviving pairs"
     )
 
 

@@ -59,7 +59,7 @@ def test_a_pair_of_languages(pairs):
     german = pairs[GERMAN]
     assert (german.name, german.tier, german.rate) == ("German – English", "very low", 10.0)
     assert (german.read, german.kept.documents, german.removed) == (110, 100, 20)
-    assert german.available == Amount(90, 9_000, 1_800)
+    assert german.surviving == german.available == Amount(90, 9_000, 1_800)
     assert german.train == Amount(80, 8_000, 1_600)
     assert german.sampled == Amount(160, 16_000, 3_200)
     assert german.num_documents == 16
@@ -70,18 +70,19 @@ def test_a_pair_that_is_held_out(pairs):
     swahili = pairs[SWAHILI]
     assert swahili.sampled == Amount()
     # The second direction is not counted again.
-    assert swahili.validation == Amount(20, 2_000, 400)
+    assert swahili.validation == swahili.surviving == Amount(20, 2_000, 400)
+    assert swahili.available == Amount()
 
 
 def test_directions_add_up_to_the_pair(report, pairs):
     rows = {row.direction: row for row in report.parallel.directions if row.label == GERMAN}
-    assert {name: row.available.documents for name, row in rows.items()} == {
+    assert {name: row.surviving.documents for name, row in rows.items()} == {
         "deu_Latn>eng_Latn": 10, "eng_Latn>deu_Latn": 80,
     }  # fmt: skip
     assert {name: row.sampled.documents for name, row in rows.items()} == {
         "deu_Latn>eng_Latn": 100, "eng_Latn>deu_Latn": 60,
     }  # fmt: skip
-    for name in ("available", "train", "sampled"):
+    for name in ("surviving", "train", "sampled"):
         parts = (getattr(row, name) for row in rows.values())
         assert sum(parts, Amount()) == getattr(pairs[GERMAN], name)
 
@@ -154,7 +155,7 @@ def test_table_of_pairs(pairs_run):
     assert rows[4] == {
         "source": "opus", "label": GERMAN, "direction": "eng_Latn>deu_Latn",
         "source_label": "eng_Latn", "target_label": "deu_Latn",
-        "num_available": 40, "num_available_words": 800,
+        "num_surviving": 40, "num_surviving_words": 800,
         "num_train": 30, "num_repeated": 30, "num_validation": 0, "num_sampled_words": 1_200,
         "num_train_documents": 6, "num_validation_documents": 0,
     }  # fmt: skip

@@ -4,6 +4,7 @@ import pyarrow as pa
 import pytest
 
 from glotmill.dashboard.amounts import Amount
+from glotmill.dashboard.definitions import TERMS, reason_definition
 from glotmill.dashboard.overview import make_report
 from glotmill.dashboard.statistics import gather
 from glotmill.dashboard.views import tiers
@@ -55,7 +56,8 @@ def test_languages(report):
     assert swahili.name == "Swahili (individual language)"
     assert (swahili.script, swahili.category) == ("Latn", "monolingual")
     assert (swahili.tier, swahili.rate) == ("large", 0.5)
-    assert swahili.available == Amount(110, 12_000, 2_390)
+    assert swahili.flow.surviving == Amount(110, 12_000, 2_390)
+    assert swahili.available == Amount(105, 11_500, 2_290)
     assert swahili.sampled == Amount(50, 5_500, 1_100)
     assert swahili.validation == Amount(5, 500, 100)
     assert swahili.sampled_share == 1_100 / 4_060
@@ -76,8 +78,8 @@ def test_scripts(report):
         for row in report.kind("documents").scripts
     ]
     assert rows == [
-        ("Latn", "Latin", 1, 2_390),
-        ("Hans", "Simplified Han", 1, 1_500),
+        ("Latn", "Latin", 1, 2_290),
+        ("Hans", "Simplified Han", 1, 1_480),
         ("Zyyy", "Undetermined script", 1, 100),
     ]
 
@@ -85,7 +87,7 @@ def test_scripts(report):
 def test_tiers(report):
     large, small, outside = report.kind("documents").tiers
     assert (large.name, large.at_least, large.rate, large.num_labels) == ("large", 2000, 0.5, 1)
-    assert large.available == Amount(110, 12_000, 2_390)
+    assert large.available == Amount(105, 11_500, 2_290)
     assert (large.sampled.words, large.planned_count) == (1_100, 1_140)
     assert (small.name, small.sampled.words, small.planned_count) == ("small", 2_960, 2_940)
     assert (outside.name, outside.available.documents) == ("", 30)
@@ -160,3 +162,12 @@ def test_a_lost_document_is_noticed(make_small_run):
         ("manifest of ingest", ("read", 220)),
         ("manifest of ingest", ("kept", 201)),
     ]
+
+
+def test_duplicates_are_all_that_deduplication_removes():
+    for reason, words in {
+        "exact_duplicate": "an equal text", "near_duplicate": "nearly equal",
+        "repeated_side": "a side stands in as many pairs as",
+    }.items():  # fmt: skip
+        assert words in TERMS["duplicates"]
+        assert words.split()[-1] in reason_definition(reason)

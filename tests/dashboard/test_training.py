@@ -99,7 +99,7 @@ def test_labels_stand_beside_what_the_corpus_has(make_small_run, tmp_path, token
     found = {name: values[row] for name, values in columns.items()}
     first, *_, last = lines_of(run, "validation")
     bits = [line["label"]["swh_Latn"]["bits_per_byte"] for line in (first, last)]
-    assert (found["words"], found["available"], found["planned"]) == (2_390, 4_400, 10_000)
+    assert (found["words"], found["available"], found["planned"]) == (2_290, 4_400, 10_000)
     assert found["seen"] == 20 * COUNTS[0]
     assert found["of_plan"] == 0.4
     assert found["epochs"] == six(4_000 / 4_400)
@@ -255,7 +255,7 @@ def test_the_command_takes_a_folder_or_a_configuration(corpus, run, tmp_path):
     (tmp_path / "train.yaml").write_text(yaml.safe_dump(config))
     for given in (run, str(tmp_path / "train.yaml")):
         page = find_report(corpus, rebuild=False, training=[given])
-        assert page == Path(corpus, "report-training.html")
+        assert page == f"{corpus}/report-training.html"
         assert [each["name"] for each in shown(corpus)["training"]["runs"]] == ["first"]
     with pytest.raises(UserError, match=r"nowhere has no train.json, so it is no run"):
         find_report(corpus, rebuild=False, training=[str(tmp_path / "nowhere")])

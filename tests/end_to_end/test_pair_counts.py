@@ -95,19 +95,19 @@ def test_directions_of_the_shards(ran):
 
 def test_directions_of_the_data(ran):
     rows = pq.read_table(f"{ran[1]}/statistics/pairs.parquet").to_pylist()
-    available = {row["direction"]: row["num_available"] for row in rows if row["num_available"]}
+    surviving = {row["direction"]: row["num_surviving"] for row in rows if row["num_surviving"]}
     # Of two equal pairs the first stays.
-    assert available == {"eng_Latn>deu_Latn": 47, "eng_Latn>isl_Latn": 10}
+    assert surviving == {"eng_Latn>deu_Latn": 47, "eng_Latn>isl_Latn": 10}
     validation = {row["direction"]: row["num_validation"] for row in rows}
     assert validation["eng_Latn>isl_Latn"] == validation["isl_Latn>eng_Latn"] == 10
 
 
 def test_pairs_that_the_mixture_leaves_out_are_there_all_the_same(ran, tmp_path):
     _, root, _ = run(tmp_path, RECIPE.replace("mix: {", "mix: {exclude: [bitext], "))
-    names = ["source", "direction", "num_available", "num_available_words"]
+    names = ["source", "direction", "num_surviving", "num_surviving_words"]
     rows = pq.read_table(f"{ran[1]}/statistics/pairs.parquet", columns=names).to_pylist()
     found = pq.read_table(f"{root}/statistics/pairs.parquet")
-    assert found.select(names).to_pylist() == [row for row in rows if row["num_available"]]
+    assert found.select(names).to_pylist() == [row for row in rows if row["num_surviving"]]
     assert sum(found["num_train"].to_pylist() + found["num_validation"].to_pylist()) == 0
     with open(f"{root}/statistics/summary.json", encoding="utf-8") as file:
         summary = json.load(file)
