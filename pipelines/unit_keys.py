@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
-from importlib.metadata import entry_points
 
 import xxhash
 
@@ -12,7 +11,7 @@ from glotmill.pipelines import bitext_inputs
 from glotmill.schemas.lock import Lock, UnitSlice
 from glotmill.schemas.recipe import CustomStage, Recipe, Source
 from glotmill.transforms import storage
-from glotmill.transforms.custom import GROUP
+from glotmill.transforms.custom import CustomStageError, find_stage, package_of
 from glotmill.transforms.evaluation_sets import EvaluationSetError, find_evaluation_files
 from glotmill.transforms.models.fasttext_model import BUILTIN
 
@@ -147,7 +146,7 @@ def _model_checksum(model: str) -> str:
 
 
 def _stage_version(stage: CustomStage) -> str:
-    for entry in entry_points(group=GROUP):
-        if entry.name == stage.name and entry.dist is not None:
-            return f"{entry.dist.name} {entry.dist.version}"
-    return "unknown"
+    try:
+        return package_of(find_stage(stage.name))
+    except CustomStageError:  # who makes the stage says so
+        return "unknown"

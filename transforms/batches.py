@@ -11,6 +11,8 @@ import numpy.typing as npt
 import pyarrow as pa
 from apache_beam import coders, typehints
 
+from glotmill.schemas.tables import RECORDS
+
 
 class RecordBatchCoder(coders.Coder):
     """Encodes a record batch as one Arrow IPC stream.
@@ -68,6 +70,10 @@ class StageOrderError(ValueError):
     """A stage reads a column that no stage before it adds."""
 
 
+class StageFaultError(Exception):
+    """A stage gave back something else than its rows with its columns."""
+
+
 def chained_schema(schema: pa.Schema, annotators: Sequence[Annotator]) -> pa.Schema:
     """Schema after the annotators have run, checked before any data is read.
 
@@ -104,6 +110,70 @@ def with_columns(
     return pa.RecordBatch.from_arrays([columns[name] for name in schema.names], schema=schema)
 
 
+def annotated(annotator: Annotator, batch: pa.RecordBatch) -> pa.RecordBatch:
+    """What a stage makes of a batch, held to what it promises.
+
+    Returns:
+        The batch in the schema that `with_fields` gives: in which order a stage leaves its columns,
+        and whether it says that they may be null, does not matter.
+
+    Raises:
+        StageFaultError: rows or columns are lost, or not as they should be.
+    """
+    after = annotator.annotate(batch)
+    if not isinstance(after, pa.RecordBatch):
+        raise StageFaultError(f"gave a {type(after).__name__} back, not a RecordBatch")
+    if after.num_rows != batch.num_rows:
+        raise StageFaultError(f"gave {after.num_rows} rows back for {batch.num_rows}")
+    schema = with_fields(batch.schema, annotator.adds)
+    if undeclared := [name for name in after.schema.names if name not in schema.names]:
+        raise StageFaultError(f"gave the column '{undeclared[0]}', which is not among its 'adds'")
+    added = {field.name for field in annotator.adds}
+    columns = [_promised(after, field, is_added=field.name in added) for field in schema]
+    _check_provenance(batch, after)
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def _promised(after: pa.RecordBatch, field: pa.Field, *, is_added: bool) -> pa.Array:
+    """The column of a field.
+
+    Raises:
+        StageFaultError: it is not there, or not of that type.
+    """
+    places = after.schema.get_all_field_indices(field.name)
+    if not places:
+        raise StageFaultError(
+            f"{'did not add its' if is_added else 'lost the'} column '{field.name}'"
+        )
+    if len(places) > 1:
+        raise StageFaultError(f"gave the column '{field.name}' {len(places)} times")
+    column = after.column(places[0])
+    if column.type != field.type:
+        did = "added" if is_added else "gave back"
+        raise StageFaultError(f"{did} '{field.name}' as another type than {field.type}")
+    if column.null_count and not _may_be_null(field):
+        raise StageFaultError(f"left nulls in '{field.name}'")
+    return column
+
+
+def _may_be_null(field: pa.Field) -> bool:
+    """A stage may say of its text that it may be null, but the stages after it cannot read that."""
+    needed = field.name in RECORDS.names and not RECORDS.field(field.name).nullable
+    return bool(field.nullable and not needed)
+
+
+def _check_provenance(before: pa.RecordBatch, after: pa.RecordBatch) -> None:
+    """Where a row is from tells whether it is still in its place.
+
+    Raises:
+        StageFaultError: it is not.
+    """
+    names = [name for name in before.schema.names if name in RECORDS.names and name != "text"]
+    for name in names:
+        if not after.column(name).equals(before.column(name)):
+            raise StageFaultError(f"changed '{name}', or the order of rows")
+
+
 @typehints.with_input_types(pa.RecordBatch)
 @typehints.with_output_types(pa.RecordBatch)
 class _AnnotateBatch(beam.DoFn):
@@ -114,6 +184,12 @@ class _AnnotateBatch(beam.DoFn):
         self._annotator.setup()
 
     def process(self, batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+        num_nulls = batch.column("text").null_count if "text" in self._annotator.reads else 0
+        if num_nulls:
+            raise ValueError(
+                f"stage '{self._annotator.name}' reads 'text', which is null in {num_nulls} of "
+                f"{batch.num_rows} rows; leave out such rows before"
+            )
         yield self._annotator.annotate(batch)
 
 

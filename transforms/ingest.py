@@ -32,7 +32,7 @@ from glotmill.schemas.tables import (
     REJECTED,
 )
 from glotmill.transforms import storage
-from glotmill.transforms.batches import Annotator, chained_schema, with_columns
+from glotmill.transforms.batches import Annotator, annotated, chained_schema, with_columns
 from glotmill.transforms.custom import make_annotator, make_filter
 from glotmill.transforms.decide import DecideDrops, drop_rules
 from glotmill.transforms.identify import IdentifyLanguage
@@ -165,7 +165,7 @@ class UnitIngester:
 
     def _pair_ingester(self, source: recipes.Source) -> PairIngester:
         if source.name not in self._pairs:
-            ingester = PairIngester(self._recipe, source, _annotated)
+            ingester = PairIngester(self._recipe, source, annotated)
             ingester.setup()
             self._pairs[source.name] = ingester
         return self._pairs[source.name]
@@ -210,7 +210,7 @@ class UnitIngester:
         """Runs the chain; a row that makes a stage fail is rejected, the others go on."""
         for place, annotator in enumerate(chain):
             try:
-                batch = work.timed(annotator.name, partial(_annotated, annotator, batch))
+                batch = work.timed(annotator.name, partial(annotated, annotator, batch))
             except Exception as error:  # of any stage, custom ones included
                 if batch.num_rows == 1:
                     work.reject_row(batch, annotator.name, error)
@@ -220,23 +220,6 @@ class UnitIngester:
                 self._annotate(work, chain[place:], batch.slice(half))
                 return
         work.timed("write", lambda: work.write(batch))
-
-
-class StageFaultError(Exception):
-    """A stage gave back something else than its rows with its columns."""
-
-
-def _annotated(annotator: Annotator, batch: pa.RecordBatch) -> pa.RecordBatch:
-    """What the stage makes of a batch, held to what it promises."""
-    after = annotator.annotate(batch)
-    if after.num_rows != batch.num_rows:
-        raise StageFaultError(f"gave {after.num_rows} rows back for {batch.num_rows}")
-    for field in annotator.adds:
-        if field.name not in after.schema.names:
-            raise StageFaultError(f"did not add its column '{field.name}'")
-        if after.schema.field(field.name).type != field.type:
-            raise StageFaultError(f"added '{field.name}' as another type than {field.type}")
-    return after
 
 
 def _read(part: UnitSlice, options: ReadOptions) -> Iterator[ReadBatch]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 import pyarrow as pa
 
@@ -16,6 +17,7 @@ from glotmill.pipelines.progress import Look
 from glotmill.schemas.lock import Lock
 from glotmill.schemas.manifest import MANIFEST, SUCCESS, FileEntry, Manifest, dump_manifest
 from glotmill.schemas.problems import Position
+from glotmill.schemas.wording import counted
 from glotmill.transforms import storage, versions
 from glotmill.transforms.each_unit import UnitWork, do_directly
 from glotmill.transforms.records import temporary_folder
@@ -54,6 +56,7 @@ class Job:
         workers: how many the user wants; None leaves it to the size of the work.
         progress: what is told while it runs.
         position: where a key of the recipe was written, if that is known.
+        tell: shows a line to the person who watches.
     """
 
     lock: Lock
@@ -62,6 +65,7 @@ class Job:
     workers: int | None
     progress: Progress
     position: Callable[..., Position] | None = None
+    tell: Callable[[str], None] = print
 
     def each_unit(
         self, work: UnitWork, ordinals: Sequence[int], size: int, size_worth_a_worker: int
@@ -107,12 +111,26 @@ class Stage(Protocol):
         """Does the work; gives the files written and some counts."""
 
 
+@runtime_checkable
+class KeepsRecords(Protocol):
+    """A stage that needs more files than its manifest lists."""
+
+    def records(self, job: Job) -> Iterable[str]:
+        """Their paths, relative to the output directory."""
+
+
 def run_stage(stage: Stage, job: Job, key: str, before: Manifests) -> Manifest:
-    """Runs a stage, or finds that it is done."""
+    """Runs a stage, or finds that it is done and that its files are there."""
     done = read_manifest(job.root, stage.name)
     if done is not None and done.key == key:
-        job.progress.skipped(stage.name)
-        return done
+        lost = _lost_files(stage, job, done)
+        if not lost:
+            job.progress.skipped(stage.name)
+            return done
+        job.tell(
+            f"{stage.name}: done before, but {counted(len(lost), 'file')} missing or of another "
+            f"size, the first {lost[0]}: done again"
+        )
     # Readers trust only what is marked as complete: unmark it before touching its files.
     storage.delete([f"{job.root}/{SUCCESS}", f"{job.root}/{stage.name}/{SUCCESS}"])
     # Another launcher that was out of reach and comes back must not write over what is made here.
@@ -130,6 +148,41 @@ def run_stage(stage: Stage, job: Job, key: str, before: Manifests) -> Manifest:
     storage.delete([temporary_folder(job.root, stage.name)])
     job.progress.finished(stage.name)
     return manifest
+
+
+def _lost_files(stage: Stage, job: Job, done: Manifest) -> list[str]:
+    """Files of a finished stage that are not there as they were written, by name and size."""
+    sizes: dict[str, int | None] = {entry.path: entry.num_bytes for entry in done.files}
+    if isinstance(stage, KeepsRecords):
+        sizes |= dict.fromkeys(stage.records(job))
+    there = sizes_of(job.root, sizes)
+    return [
+        path
+        for path, size in sizes.items()
+        if path not in there or (size not in (None, there[path]) and not _may_change(path))
+    ]
+
+
+def _may_change(path: str) -> bool:
+    """Whether people edit a file, as the dataset card, or `glotmill report` writes it anew."""
+    return "/" not in path or path.startswith("statistics/")
+
+
+def sizes_of(root: str, paths: Iterable[str]) -> dict[str, int]:
+    """Sizes of those of the files that are there, by their paths relative to the root.
+
+    One listing for each folder of the root, as there may be 100,000 files in it.
+    """
+    wanted = set(paths)
+    folders = {path.partition("/")[0] for path in wanted if "/" in path}
+    patterns = [f"{storage.escape(f'{root}/{folder}')}/**" for folder in sorted(folders)]
+    patterns += [storage.escape(f"{root}/{path}") for path in wanted if "/" not in path]
+    found: dict[str, int] = {}
+    for pattern in patterns:
+        with suppress(LookupError):
+            files = storage.match(pattern)
+            found |= {file.path[len(root) + 1 :]: file.size for file in files}
+    return {path: size for path, size in found.items() if path in wanted}
 
 
 def complete(root: str, folder: str, manifest: Manifest, replaces: str | None = None) -> None:

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import ClassVar
 
 from glotmill.pipelines import build
 from glotmill.pipelines.errors import RunError
 from glotmill.pipelines.progress import State
-from glotmill.pipelines.stages.base import Job, Manifests, Written
+from glotmill.pipelines.stages.base import Job, Manifests, Written, sizes_of
 from glotmill.pipelines.unit_keys import fingerprint
 from glotmill.schemas.lock import Lock
-from glotmill.schemas.manifest import FileEntry, UnitRecord
+from glotmill.schemas.manifest import SUCCESS, UnitRecord
+from glotmill.schemas.wording import counted
 from glotmill.transforms import storage
 from glotmill.transforms.lock_units import write_units
 from glotmill.transforms.records import temporary_folder
 from glotmill.transforms.tables import read_table
 from glotmill.transforms.unit_index import write_index
 
+_RECORDS = "ingest/units"
 # What one worker ingests in the time another takes to start.
 _INPUT_BYTES_PER_WORKER = 16 * 2**20
 
@@ -37,6 +39,10 @@ class IngestStage:
     def key(self, job: Job, before: str) -> str:
         """The units' keys hold the recipe's part, the code version and the inputs' checksums."""
         return _fingerprint(job.lock)
+
+    def records(self, job: Job) -> Sequence[str]:
+        """Records of the units, which the index of the units is made of in every run."""
+        return [f"{_RECORDS}/{unit.key}.json" for unit in job.lock.units]
 
     def work(self, job: Job, before: Manifests) -> Written:
         """Ingests the units that are not finished."""
@@ -108,8 +114,19 @@ def _first_reject(root: str, records: Iterable[UnitRecord]) -> str:
 
 
 def index_units(job: Job, records: Iterable[UnitRecord]) -> None:
-    """Writes the index that later stages read; in every run, as it holds domains and licences."""
+    """Writes the index that later stages read; in every run, as it holds domains and licences.
+
+    Raises:
+        RunError: a record is damaged; the stage is to be done again for its unit.
+    """
     by_key = {record.key: record for record in records}
+    damaged = [unit.key for unit in job.lock.units if unit.key not in by_key]
+    if damaged:
+        storage.delete([f"{job.root}/{IngestStage.name}/{SUCCESS}"])
+        raise RunError(
+            f"{counted(len(damaged), 'record')} of units cannot be read, the first is "
+            f"{_record_path(job.root, damaged[0])}; run again to ingest what it stands for"
+        )
     write_index(job.root, job.lock, [by_key[unit.key] for unit in job.lock.units])
 
 
@@ -133,12 +150,13 @@ def _record(path: str) -> UnitRecord | None:
 def _finished(job: Job) -> dict[str, UnitRecord]:
     """Records of this lock's units whose files are all there in their size."""
     wanted = {unit.key for unit in job.lock.units}
-    sizes = _sizes(job.root)
-    return {
-        record.key: record
-        for record in unit_records(job.root)
-        if record.key in wanted and all(_holds(job.root, sizes, entry) for entry in record.files)
-    }
+    records = [record for record in unit_records(job.root) if record.key in wanted]
+    sizes = sizes_of(job.root, (entry.path for record in records for entry in record.files))
+    return {record.key: record for record in records if _is_whole(record, sizes)}
+
+
+def _is_whole(record: UnitRecord, sizes: Mapping[str, int]) -> bool:
+    return all(sizes.get(entry.path) == entry.num_bytes for entry in record.files)
 
 
 def _delete_records_of_others(job: Job) -> None:
@@ -149,19 +167,7 @@ def _delete_records_of_others(job: Job) -> None:
 
 
 def _record_path(root: str, key: str) -> str:
-    return f"{root}/ingest/units/{key}.json"
-
-
-def _sizes(root: str) -> dict[str, int]:
-    try:
-        found = storage.match(f"{storage.escape(root)}/ingest/**")
-    except LookupError:
-        return {}
-    return {file.path: file.size for file in found}
-
-
-def _holds(root: str, sizes: dict[str, int], entry: FileEntry) -> bool:
-    return sizes.get(f"{root}/{entry.path}") == entry.num_bytes
+    return f"{root}/{_RECORDS}/{key}.json"
 
 
 class _Look:

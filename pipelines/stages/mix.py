@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from glotmill.pipelines import build
 from glotmill.pipelines.plan import mean_weights_of, refuse_infeasible
 from glotmill.pipelines.progress import State
-from glotmill.pipelines.stages.base import Job, Manifests, Written
+from glotmill.pipelines.stages.base import Job, Manifests, Written, statistics_of
 from glotmill.pipelines.stages.compose import included_units
 from glotmill.pipelines.stages.training import (
     delete_training,
@@ -23,11 +23,12 @@ from glotmill.pipelines.unit_keys import fingerprint
 from glotmill.schemas.manifest import FileEntry
 from glotmill.schemas.mixture import EVERY_DOMAIN
 from glotmill.schemas.tables import RATES
+from glotmill.schemas.wording import counted
 from glotmill.transforms import storage
 from glotmill.transforms.cluster_sizes import PATH as CLUSTER_SIZES_PATH
 from glotmill.transforms.compose import AVAILABLE_PATH
 from glotmill.transforms.directions import FOLDER as DIRECTIONS_FOLDER
-from glotmill.transforms.findings import FINDINGS_PATH, findings_json
+from glotmill.transforms.findings import FINDINGS_PATH, findings_json, some_of
 from glotmill.transforms.fit import (
     RATES_PATH,
     WriteEvents,
@@ -53,7 +54,7 @@ from glotmill.transforms.token_shards import JoinDatasets, runs_of
 from glotmill.transforms.unit_index import UnitIndex
 
 #: Raised by one whenever the stage gives other output for the same recipe and input.
-VERSION = 8
+VERSION = 9
 # What one worker reads, draws and writes in the time another takes to start.
 _TEXT_BYTES_PER_WORKER = 256 * 2**20
 # Documents at whose draws one worker looks in that time.
@@ -77,11 +78,12 @@ class MixStage:
     )
 
     def key(self, job: Job, before: str) -> str:
-        """Options, and what the sources add to each row."""
+        """Options, what the sources add to each row, and what files for training say."""
         recipe = job.lock.recipe
         options = recipe.model_dump(mode="json", include={"mix", "output", "seed"})
-        if recipe.output.tokens is not None:  # `compose` knows the tokenizer by its content
-            options["output"]["tokens"].pop("tokenizer")
+        if recipe.output.tokens is not None:
+            options["output"]["tokens"].pop("tokenizer")  # `compose` knows it by its content
+            options["name"] = recipe.name
         sources = [(s.name, s.category, s.domain, s.licence) for s in recipe.sources]
         return fingerprint([VERSION, before, options, sources])
 
@@ -92,7 +94,7 @@ class MixStage:
         look = _Look(job.root, self.name)
         job.progress.started(self.name, total=total, unit="shards", look=look)
         delete_training(job.root)
-        files, plan = self._plan(job)
+        files, plan = self._plan(job, before)
         pieces = _num_pieces(job, plan)
         num_bytes = before["ingest"].counts["text_bytes"]
         ordinals = included_units(job)
@@ -116,7 +118,7 @@ class MixStage:
         files = sorted(files, key=lambda entry: entry.path)
         return files, {split: _rows(files, split) for split in ("train", "validation")}
 
-    def _plan(self, job: Job) -> tuple[list[FileEntry], MixturePlan]:
+    def _plan(self, job: Job, before: Manifests) -> tuple[list[FileEntry], MixturePlan]:
         """The plan and the exact rates, written."""
         recipe = job.lock.recipe
         files = _rehydrate(job)
@@ -126,7 +128,7 @@ class MixStage:
             mean_weights_of(job.root, recipe.mix),
             read_splitter(job.root).thresholds,
         )
-        refuse_infeasible(plan, recipe.mix, job.position)
+        refuse_infeasible(plan, recipe.mix, job.position, _all_dropped(job, before))
         refuse_many_datasets(recipe, plan.plan)
         rates = _exact_rates(job, plan.rates)
         write_table(job.root, RATES_PATH, rates)
@@ -137,6 +139,23 @@ class MixStage:
             write_file(job.root, FINDINGS_PATH, findings, len(plan.findings)),
         ]
         return files, plan
+
+
+def _all_dropped(job: Job, before: Manifests) -> str:
+    """What ingest dropped texts for, as a sentence, where it kept none; empty where it kept some.
+
+    Where it dropped none there was nothing to read, or no record was readable.
+    """
+    counts = before["ingest"].counts
+    if counts["kept"] or not counts["dropped"]:
+        return ""
+    statistics = statistics_of(job.root, "ingest", before["ingest"].files)
+    dropped = statistics.filter(pc.equal(statistics.column("outcome"), "dropped"))
+    sums = dropped.group_by("reason").aggregate([("num_documents", "sum")])
+    sums = sums.sort_by([("num_documents_sum", "descending"), ("reason", "ascending")])
+    reasons = [f"{row['reason']} {row['num_documents_sum']:,}" for row in sums.to_pylist()]
+    told = f"{counted(counts['dropped'], 'text was', 'texts were')} dropped ({some_of(reasons)})"
+    return f"no text is left: {told}; 'glotmill inspect {job.root} --reason REASON' shows some"
 
 
 def _rehydrate(job: Job) -> list[FileEntry]:

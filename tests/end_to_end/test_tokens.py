@@ -209,6 +209,15 @@ def test_a_run_without_tokens_leaves_none_of_an_earlier_one(
     assert load_training(root / "training.yaml").datasets
 
 
+def test_another_name_of_the_recipe_reaches_the_files_for_training(
+    corpus: Path, finished: tuple[Path, Manifests], tmp_path: Path
+) -> None:
+    root = shutil.copytree(finished[0], tmp_path / "out")
+    (corpus / "renamed.yaml").write_text("extends: recipe.yaml\nname: renamed\n")
+    assert digests(run(corpus / "renamed.yaml", root)) == digests(finished[1])
+    assert load_training(root / "training.yaml").name == "renamed"
+
+
 def test_files_stand_for_themselves_where_they_are_moved_to(
     finished: tuple[Path, Manifests], tmp_path: Path
 ) -> None:

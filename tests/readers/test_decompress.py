@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from reading import read
 
+from glotmill.schemas.formats import format_by_name
 from glotmill.transforms.readers import BrokenStream, open_stream
-from glotmill.transforms.readers.decompress import detect_compression
+from glotmill.transforms.readers.decompress import _SUFFIXES, detect_compression
 
 
 def zstd(data):
@@ -207,6 +208,16 @@ def test_an_empty_file_with_a_compressed_name_is_truncated(write, name):
     out = read(write(b"", name))
     assert out.reasons == ["truncated_stream"]
     assert "the file is empty" in out.rejects[0].detail
+
+
+def test_the_older_format_of_xz_is_told_by_its_name(write):
+    packed = lzma.compress(b"one\ntwo\n", format=lzma.FORMAT_ALONE)
+    assert read(write(packed, "a.txt.lzma")).texts == ["one", "two"]
+
+
+def test_a_name_tells_the_format_below_every_compression_that_is_read():
+    for suffix in _SUFFIXES:
+        assert format_by_name(f"a.jsonl{suffix}", bitext=False) == "jsonl", suffix
 
 
 def test_compression_can_be_forced(write):

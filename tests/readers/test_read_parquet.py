@@ -9,8 +9,10 @@ import pytest
 from reading import read
 
 from glotmill.transforms import storage
-from glotmill.transforms.readers import MissingColumn, WrongColumnType
+from glotmill.transforms.readers import MissingColumn, ReadOptions, WrongColumnType
 from glotmill.transforms.readers.columns import to_strings
+from glotmill.transforms.readers.errors import RepeatedColumn
+from glotmill.transforms.readers.probe import probe
 
 
 @pytest.fixture
@@ -136,12 +138,6 @@ def test_numbers_that_json_has_not_are_null(table_file, number):
     assert read(path, "parquet", extra_columns={"id": "id"}).extra == {"id": [None, "1.5"]}
 
 
-def test_the_first_of_columns_with_one_name_counts(tmp_path):
-    table = pa.Table.from_arrays([pa.array(["a"]), pa.array(["b"])], names=["text", "text"])
-    pq.write_table(table, tmp_path / "a.parquet")
-    assert read(tmp_path / "a.parquet", "parquet").texts == ["a"]
-
-
 def test_a_column_of_nulls_has_no_text(table_file):
     assert read(table_file({"text": pa.nulls(2)}), "parquet").reasons == ["missing_field"] * 2
 
@@ -243,3 +239,24 @@ def test_a_damaged_row_group_is_one_reject(table_file):
 def test_no_rows(table_file):
     path = table_file({"text": pa.array([], pa.string())})
     assert read(path, "parquet").num_read == 0
+
+
+@pytest.mark.parametrize("wanted", [{}, {"extra_columns": {"url": "link"}}])
+def test_a_column_that_stands_twice(tmp_path, wanted):
+    names = ["id", "link", "link"] if wanted else ["id", "text", "text"]
+    columns = [pa.array(["1"]), pa.array(["a"]), pa.array(["b"])]
+    if wanted:
+        names, columns = [*names, "text"], [*columns, pa.array(["c"])]
+    path = str(tmp_path / "a.parquet")
+    pq.write_table(pa.Table.from_arrays(columns, names=names), path)
+    message = f"a.parquet has 2 columns '{names[2]}'; it has 'id', '{names[1]}', '{names[2]}'"
+    for look in (read, lambda path, kind, **options: probe(path, kind, ReadOptions(**options))):
+        with pytest.raises(RepeatedColumn, match=message):
+            look(path, "parquet", **wanted)
+
+
+def test_a_column_that_stands_twice_and_is_not_wanted(tmp_path):
+    path = str(tmp_path / "a.parquet")
+    columns = [pa.array(["a"]), pa.array([1]), pa.array([2])]
+    pq.write_table(pa.Table.from_arrays(columns, names=["text", "n", "n"]), path)
+    assert read(path, "parquet").texts == ["a"]

@@ -15,7 +15,9 @@ from glotmill.transforms.batches import (
     Annotate,
     Annotator,
     RecordBatchCoder,
+    StageFaultError,
     StageOrderError,
+    annotated,
     chained_schema,
     with_columns,
     with_fields,
@@ -103,6 +105,76 @@ def test_columns_of_a_name_that_is_there_are_replaced_in_place():
     after = with_columns(batch, fields, [pa.array([3, 4]), pa.array(["p", None])])
     assert after.schema == pa.schema([fields[0], batch.schema.field("b"), fields[1]])
     assert after.to_pydict() == {"a": [3.0, 4.0], "b": ["x", "y"], "c": ["p", None]}
+
+
+class Careless:
+    """A stage that adds `n`, and then does something to the batch."""
+
+    name = "careless"
+    reads = ("text",)
+
+    def __init__(self, change, adds=(), nullable=True):
+        self.change = change
+        self.adds = [pa.field("n", pa.int32(), nullable=nullable), *adds]
+
+    def setup(self):
+        pass
+
+    def annotate(self, batch):
+        return self.change(batch.append_column("n", pa.array([1] * batch.num_rows, pa.int32())))
+
+
+def replaced(name, array):
+    return lambda batch: batch.set_column(batch.schema.get_field_index(name), name, array)
+
+
+TEXT = pa.field("text", pa.string())
+
+
+@pytest.mark.parametrize(
+    ("stage", "message"),
+    [
+        (Careless(lambda batch: pa.table(batch)), "gave a Table back, not a RecordBatch"),
+        (Careless(lambda batch: None), "gave a NoneType back, not a RecordBatch"),
+        (Careless(lambda batch: batch.slice(1)), "gave 1 rows back for 2"),
+        (Careless(lambda batch: batch.drop_columns(["n"])), "did not add its column 'n'"),
+        (Careless(lambda batch: batch.drop_columns(["url"])), "lost the column 'url'"),
+        (Careless(lambda batch: batch.append_column("n", batch["n"])),
+         "gave the column 'n' 2 times"),
+        (Careless(lambda batch: batch.append_column("m", batch["n"])),
+         "gave the column 'm', which is not among its 'adds'"),
+        (Careless(replaced("n", pa.array([1.0, 2.0]))), "added 'n' as another type than int32"),
+        (Careless(replaced("offset", pa.array([1, 2], pa.int32()))),
+         "gave back 'offset' as another type than int64"),
+        (Careless(replaced("text", pa.array(["a", None])), [TEXT]), "left nulls in 'text'"),
+        (Careless(replaced("n", pa.array([1, None], pa.int32())), nullable=False),
+         "left nulls in 'n'"),
+        (Careless(replaced("path", pa.array(["x", "y"]))), "changed 'path', or the order of rows"),
+        (Careless(lambda batch: batch.take(pa.array([1, 0]))),
+         "changed 'offset', or the order of rows"),
+    ],
+)  # fmt: skip
+def test_a_stage_is_held_to_what_it_promises(stage, message):
+    with pytest.raises(StageFaultError) as caught:
+        annotated(stage, two_records())
+    assert str(caught.value) == message
+
+
+def two_records():
+    return pa.RecordBatch.from_pylist(
+        [{"text": "b", "source": "s", "path": "p", "offset": n} for n in range(2)], schema=RECORDS
+    )
+
+
+def test_order_and_nullability_of_columns_do_not_matter():
+    def shuffled(batch):
+        names = batch.schema.names[::-1]
+        return pa.RecordBatch.from_arrays([batch[name] for name in names], names=names)
+
+    stage = Careless(shuffled, nullable=False)
+    after = annotated(stage, two_records())
+    assert after.schema == with_fields(RECORDS, stage.adds)
+    assert after.select(RECORDS.names).equals(two_records())
 
 
 def rows_of(batch):

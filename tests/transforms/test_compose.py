@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 
 from glotmill.pipelines.stages.compose import ComposeStage, included_units
+from glotmill.schemas.manifest import MANIFEST, dump_manifest
 from glotmill.schemas.tables import AVAILABLE, COUNTS, DRAWABLE_SIZES, DRAWABLES
 from glotmill.transforms import pseudo_documents, tables
 from glotmill.transforms.compose import (
@@ -440,6 +441,10 @@ def test_rows_of_other_documents_are_not_drawn_from(make_corpus, change):
         "more": pa.concat_tables([rows, rows.slice(0, 1)]),
         "others": pa.concat_tables([rows.slice(1), rows.slice(0, 1)]),
     }
-    tables.write_table(corpus.root, path, changed[change])
+    compose = read_manifest(corpus.root, "compose")
+    entry = tables.write_table(corpus.root, path, changed[change])
+    files = [entry if file.path == path else file for file in compose.files]
+    dumped = dump_manifest(compose.model_copy(update={"files": tuple(files)}))
+    Path(corpus.root, "compose", MANIFEST).write_bytes(dumped)
     with pytest.raises(Exception, match=f"{path} is of other documents; delete the folder"):
         corpus.mix()

@@ -5,9 +5,17 @@ import re
 import pyarrow as pa
 import pytest
 
+from glotmill.pipelines.unit_keys import _stage_version
 from glotmill.schemas.recipe import CustomStage
 from glotmill.schemas.tables import DROP_REASON
-from glotmill.transforms.custom import CustomStageError, make_annotator, make_filter
+from glotmill.transforms.batches import StageFaultError
+from glotmill.transforms.custom import (
+    CustomStageError,
+    find_stage,
+    make_annotator,
+    make_filter,
+    package_of,
+)
 
 THERE = (
     "example_break_promise, example_broken, example_missing, example_number, example_refuse, "
@@ -113,3 +121,111 @@ def test_a_filter_is_no_annotator_and_a_number_is_neither(installed):
     with pytest.raises(CustomStageError) as caught:
         make_filter(stage("example_number"))
     assert str(caught.value) == "filter 'example_number' cannot be called with a text"
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"), [("", "''"), (" ", "' '"), (b"short", "b'short'"), (True, "True")]
+)
+def test_a_filter_s_reason_is_a_text_that_says_something(installed, monkeypatch, given, shown):
+    import glotmill_example
+
+    monkeypatch.setattr(glotmill_example, "number", lambda: lambda text: given)
+    made = make_filter(stage("example_number"))
+    with pytest.raises(StageFaultError) as caught:
+        made.annotate(batch("a"))
+    assert str(caught.value) == (f"gave {shown} for a reason; it has to be a text, or None to keep")
+
+
+@pytest.fixture
+def twice_installed(installed, tmp_path, monkeypatch):
+    """Another package that has a stage of a name of the example package's."""
+    folder = tmp_path / "other-9.0.dist-info"
+    folder.mkdir()
+    (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: other\nVersion: 9.0\n")
+    (folder / "entry_points.txt").write_text("[glotmill.stages]\nexample_refuse = other:Refuse\n")
+    monkeypatch.syspath_prepend(tmp_path)
+
+
+def test_a_stage_of_two_packages_is_neither(twice_installed):
+    message = (
+        "several packages have a stage 'example_refuse': glotmill-example 1.2.3 "
+        "(glotmill_example:RefuseWord), other 9.0 (other:Refuse); uninstall all but one of them"
+    )
+    for look_up in (make_annotator, make_filter, lambda wanted: find_stage(wanted.name)):
+        with pytest.raises(CustomStageError) as caught:
+            look_up(stage("example_refuse", word="a"))
+        assert str(caught.value) == message
+    assert make_annotator(stage("example_tally")).name == "tally"
+
+
+def test_what_is_kept_of_a_stage_goes_by_the_package_that_runs_it(twice_installed):
+    assert package_of(find_stage("example_tally")) == "glotmill-example 1.2.3"
+    assert _stage_version(stage("example_tally")) == "glotmill-example 1.2.3"
+    assert _stage_version(stage("example_refuse")) == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("attribute", "value", "message"),
+    [
+        ("adds", {"z": pa.int32()}, "'adds' of stage 'example_tally' has to be a list of fields of "
+         "pyarrow, not {'z': DataType(int32)}"),
+        ("adds", None, "'adds' of stage 'example_tally' has to be a list of fields of pyarrow, "
+         "not None"),
+        ("adds", ["z"], "'adds' of stage 'example_tally' has to be a list of fields of pyarrow, "
+         "not ['z']"),
+        ("reads", "text", "'reads' of stage 'example_tally' has to be a list of names of columns, "
+         "not 'text'"),
+        ("name", 5, "stage 'example_tally' has 5 for a name, not a text"),
+        ("adds", [pa.field("z", pa.int8())] * 2,
+         "stage 'example_tally' adds the column 'z' 2 times"),
+        ("adds", [pa.field("text", pa.large_string())],
+         "stage 'example_tally' replaces the column 'text' by large_string; it has to stay string"),
+    ],
+)  # fmt: skip
+def test_what_a_stage_says_of_itself_is_checked(installed, monkeypatch, attribute, value, message):
+    import glotmill_example
+
+    monkeypatch.setattr(glotmill_example.TallyLetter, attribute, value)
+    with pytest.raises(CustomStageError) as caught:
+        make_annotator(stage("example_tally"))
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["label", "num_bytes", "content_hash", "path", "offset", "outcome", "reason", "source", "stage",
+     "original_code", "drop_reason", "changes", "band_keys", "segment_bytes", "side_hash",
+     "num_documents", "in_oversized"],
+)  # fmt: skip
+def test_columns_of_glotmill_s_own_are_not_replaced(installed, monkeypatch, name):
+    import glotmill_example
+
+    monkeypatch.setattr(glotmill_example.TallyLetter, "adds", [pa.field(name, pa.string())])
+    with pytest.raises(CustomStageError) as caught:
+        make_annotator(stage("example_tally"))
+    assert str(caught.value) == (
+        f"stage 'example_tally' adds the column '{name}', which is one of glotmill's own; give it "
+        "another name (of these only 'text' may be replaced)"
+    )
+
+
+def test_a_stage_may_replace_the_text(installed, monkeypatch):
+    import glotmill_example
+
+    monkeypatch.setattr(glotmill_example.TallyLetter, "adds", [pa.field("text", pa.string())])
+    assert [field.name for field in make_annotator(stage("example_tally")).adds] == ["text"]
+
+
+def test_a_set_up_that_fails_names_the_stage(installed, monkeypatch):
+    import glotmill_example
+
+    def fail(self):
+        raise OSError("no model here")
+
+    monkeypatch.setattr(glotmill_example.TallyLetter, "setup", fail)
+    monkeypatch.setattr(glotmill_example.RefuseWord, "setup", fail)
+    made = [make_annotator(stage("example_tally")), make_filter(stage("example_refuse", word="a"))]
+    for each, name in zip(made, ("example_tally", "example_refuse"), strict=True):
+        with pytest.raises(CustomStageError) as caught:
+            each.setup()
+        assert str(caught.value) == f"stage '{name}' cannot be set up: OSError: no model here"

@@ -257,6 +257,59 @@ def test_a_stage_that_breaks_its_promise_loses_nothing(ingest, installed, loses_
     }
 
 
+def without(names):
+    return lambda batch: batch.drop_columns(names)
+
+
+def nullable(batch):
+    return pa.RecordBatch.from_arrays(batch.columns, names=batch.schema.names)
+
+
+@pytest.mark.parametrize(
+    ("change", "detail"),
+    [
+        (lambda batch: with_text(batch, None), "left nulls in 'text'"),
+        (without(["external_id"]), "lost the column 'external_id'"),
+        (lambda batch: pa.table(batch), "gave a Table back, not a RecordBatch"),
+        (nullable, None),
+    ],
+)
+@pytest.mark.parametrize("category", ["monolingual", "bitext"])
+def test_rows_of_which_a_stage_makes_nonsense_are_rejected_alone(
+    tmp_path, installed, monkeypatch, change, detail, category
+):
+    import glotmill_example
+
+    def annotate(self, batch):
+        batch = batch.append_column(self.adds[0], pa.array([1] * batch.num_rows, pa.int32()))
+        has_bad = any("bad" in text for text in batch["text"].to_pylist())
+        return change(batch) if has_bad else batch
+
+    monkeypatch.setattr(glotmill_example.TallyLetter, "annotate", annotate)
+    adds = [pa.field("num_e", pa.int32()), pa.field("text", pa.string())]
+    monkeypatch.setattr(glotmill_example.TallyLetter, "adds", adds)
+    lines = [ENGLISH, f"{ENGLISH} bad", f"{ENGLISH} {ENGLISH}"]
+    if category == "bitext":
+        content = jsonl(*({"en": line, "fr": FRENCH} for line in lines))
+        sides = [{"text": "en", "code": "en"}, {"text": "fr", "code": "fr"}]
+        source = {"category": "bitext", "format": "jsonl", "pairs": {"sides": sides}}
+        files = {"a.jsonl": content}
+    else:
+        source, files = LINES, {"a.txt": "\n".join(lines)}
+    done = Ingested(tmp_path, files, source, stages=[{"name": "example_tally"}])
+    rejected = [row["detail"] for row in done.rows("rejected")]
+    assert rejected == ([f"stage 'tally': StageFaultError: {detail}"] if detail else [])
+    assert done.record.num_read == 3
+
+
+def with_text(batch, text):
+    texts = [text if "bad" in each else each for each in batch["text"].to_pylist()]
+    field = pa.field("text", pa.string())
+    return batch.set_column(
+        batch.schema.get_field_index("text"), field, pa.array(texts, pa.string())
+    )
+
+
 @pytest.mark.parametrize("kind", ["stage", "filter"])
 def test_a_text_that_makes_a_stage_fail_is_rejected_alone(ingest, installed, kind):
     lines = [f"{ENGLISH} {n}" for n in range(2_500)]

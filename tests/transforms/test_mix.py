@@ -361,3 +361,18 @@ def test_a_shard_of_more_text_than_one_string_array_holds(tmp_path):
     output = recipe.Output(parquet=recipe.ParquetOutput(shards=1))
     entry = write_shard(str(tmp_path), output, 0, [table])[0]
     assert entry.num_rows == table.num_rows
+
+
+@pytest.mark.parametrize("with_tokens", [True, False])
+def test_the_key_goes_by_the_name_that_files_for_training_hold(make_corpus, with_tokens):
+    from glotmill.pipelines.stages.base import Job
+    from glotmill.pipelines.stages.mix import MixStage
+
+    output = {"tokens": {"tokenizer": "tokenizer.json"}} if with_tokens else {}
+    corpus = make_corpus([[("eng", "text")]], output=output)
+    keys = set()
+    for name in ("before", "after"):
+        renamed = corpus.lock.recipe.model_copy(update={"name": name})
+        lock = corpus.lock.model_copy(update={"recipe": renamed})
+        keys.add(MixStage().key(Job(lock, corpus.root, None, 1, None), "compose"))
+    assert len(keys) == (2 if with_tokens else 1)

@@ -1,19 +1,22 @@
 """Our stages as transforms of rows, for other pipelines of Beam: in Python, or in Beam YAML.
 
-Elements are Beam rows; columns are added and none is lost. Rows are gathered into record batches
-of up to 2,000, which the stages work on, so that the cost of a row is near that in our own runs.
+Elements are Beam rows; columns are added and none is lost, and a row keeps its time and its window.
+Rows of a bundle are gathered into record batches of up to 2,000, which the stages work on, so that
+the cost of a row is near that in our own runs.
 
 No `from __future__ import annotations` here: Beam YAML reads the types of the parameters.
 """
 
-from collections.abc import Iterator, Sequence
+import types
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import resources
-from typing import Any
+from typing import Any, Union, get_args, get_origin
 
 import apache_beam as beam
 import pyarrow as pa
 from apache_beam.typehints.row_type import RowTypeConstraint
 from apache_beam.typehints.schemas import named_fields_from_element_type
+from apache_beam.utils.windowed_value import WindowedValue
 
 from glotmill.schemas import recipe
 from glotmill.transforms.batches import Annotator, chained_schema
@@ -62,28 +65,70 @@ class AnnotateRows(beam.PTransform):
         """Annotates rows.
 
         Raises:
-            ValueError: the rows have not the columns that are read, or have one that is added.
+            ValueError: the rows have not the columns that are read, have no text in them, or have
+                one that is added.
         """
         fields = named_fields_from_element_type(rows.element_type)
-        self._check([name for name, _ in fields])
+        self._check(dict(fields))
         added = [(field.name, _python_type(field)) for field in self._added]
         work = _AnnotateRows(self._annotators, self._columns, [name for name, _ in added])
+        typed = RowTypeConstraint.from_fields([*fields, *added])
         return (
             rows
-            | beam.BatchElements(min_batch_size=16, max_batch_size=_BATCH_ROWS)
-            | beam.ParDo(work).with_output_types(RowTypeConstraint.from_fields([*fields, *added]))
+            | beam.ParDo(_GatherRows()).with_output_types(list[Any])
+            | beam.ParDo(work).with_output_types(typed)
         )
 
-    def _check(self, names: Sequence[str]) -> None:
+    def _check(self, names: Mapping[str, Any]) -> None:
         there = f"the rows have {', '.join(names)}"
         if missing := [name for name in self._columns.values() if name not in names]:
             raise ValueError(f"no column {', '.join(missing)}; {there}")
+        for name in self._columns.values():
+            if not _may_hold_text(names[name]):
+                kind = getattr(names[name], "__name__", names[name])
+                raise ValueError(f"column {name} holds {kind}, and has to hold text")
         if twice := [field.name for field in self._added if field.name in names]:
             raise ValueError(f"{', '.join(twice)} would be added; {there}: rename it before")
 
 
+class _GatherRows(beam.DoFn):
+    """Rows of a bundle in lists, each row with its time and its window.
+
+    Beam's own BatchElements gives every row the end of its window for its time.
+    """
+
+    def __init__(self) -> None:
+        self._pending: list[WindowedValue] = []
+
+    def start_bundle(self) -> None:
+        self._pending = []
+
+    def process(
+        self,
+        row: Any,
+        timestamp: Any = beam.DoFn.TimestampParam,
+        window: Any = beam.DoFn.WindowParam,
+        pane: Any = beam.DoFn.PaneInfoParam,
+    ) -> Iterator[WindowedValue]:
+        self._pending.append(WindowedValue(row, timestamp, (window,), pane))
+        if len(self._pending) == _BATCH_ROWS:
+            yield self._take()
+
+    def finish_bundle(self) -> Iterator[WindowedValue]:
+        if self._pending:
+            yield self._take()
+
+    def _take(self) -> WindowedValue:
+        pending, self._pending = self._pending, []
+        return pending[-1].with_value(pending)
+
+
 class _AnnotateRows(beam.DoFn):
-    """Rows to a record batch, through the annotators, and back."""
+    """Lists of rows to record batches, through the annotators, and back.
+
+    Apart from `_GatherRows`, since Beam 2.77 loses what `finish_bundle` gives to transforms that
+    take batches, as those of data frames do.
+    """
 
     def __init__(
         self, annotators: Sequence[Annotator], columns: dict[str, str], added: Sequence[str]
@@ -94,11 +139,16 @@ class _AnnotateRows(beam.DoFn):
         for annotator in self._annotators:
             annotator.setup()
 
-    def process(self, rows: Sequence[Any]) -> Iterator[beam.Row]:
+    def process(self, gathered: Sequence[WindowedValue]) -> Iterator[WindowedValue]:
+        rows = self._annotate([each.value for each in gathered])
+        for each, row in zip(gathered, rows, strict=True):
+            yield each.with_value(row)
+
+    def _annotate(self, rows: Sequence[Any]) -> Iterator[beam.Row]:
         batch = pa.RecordBatch.from_arrays(
             [
-                pa.array([getattr(row, theirs) for row in rows], pa.string())
-                for theirs in self._columns.values()
+                _texts(theirs, [getattr(row, theirs) for row in rows], ours == _ORIGINAL_CODE.name)
+                for ours, theirs in self._columns.items()
             ],
             names=list(self._columns),
         )
@@ -110,6 +160,30 @@ class _AnnotateRows(beam.DoFn):
         for number, row in enumerate(rows):
             values = {name: column[number] for name, column in back.items()}
             yield beam.Row(**{**row._asdict(), **values})
+
+
+def _texts(column: str, values: Sequence[Any], may_be_null: bool) -> pa.Array:
+    """A column of texts.
+
+    Raises:
+        ValueError: a value is no text.
+    """
+    for value in values:
+        if not isinstance(value, str) and not (value is None and may_be_null):
+            shown = "null" if value is None else f"{value!r:.50}"
+            raise ValueError(
+                f"column {column} holds {shown}, and has to hold text; leave out such rows before"
+            )
+    try:
+        return pa.array(values, pa.string())
+    except UnicodeEncodeError as error:
+        raise ValueError(f"column {column} holds what is no Unicode text: {error}") from None
+
+
+def _may_hold_text(kind: Any) -> bool:
+    """Whether texts may be among the values of a type; where Beam knows none they may."""
+    kinds = get_args(kind) if get_origin(kind) in (Union, types.UnionType) else (kind,)
+    return any(each in (Any, str, object) for each in kinds)
 
 
 def _python_type(field: pa.Field) -> Any:

@@ -8,6 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
 
+from glotmill.transforms.readers.errors import RepeatedColumn
+
 
 @dataclass(frozen=True)
 class Column:
@@ -34,16 +36,17 @@ class Column:
         return array
 
 
-def find_column(schema: pa.Schema, name: str) -> Column | None:
+def find_column(schema: pa.Schema, name: str, path: str = "") -> Column | None:
     """Find a column: one of that very name, else one inside structs by its dotted path.
 
-    The first of columns with one name counts.
+    Raises:
+        RepeatedColumn: If there are several of the name.
     """
-    if name in schema.names:
-        return Column((name,), schema.field(schema.names.index(name)).type)
-    first, *rest = name.split(".")
-    if not rest or first not in schema.names:
+    first, *rest = [name] if name in schema.names else name.split(".")
+    if first not in schema.names:
         return None
+    if schema.names.count(first) > 1:
+        raise RepeatedColumn(first, column_names(schema), path)
     column_type = schema.field(schema.names.index(first)).type
     for part in rest:
         if not pt.is_struct(column_type) or column_type.get_field_index(part) < 0:

@@ -128,6 +128,7 @@ def read_parquet(
 
     Raises:
         MissingColumn: If there is no text column.
+        RepeatedColumn: If there are several columns of a name that is wanted.
         WrongColumnType: If the text column holds no text.
     """
     try:
@@ -147,9 +148,10 @@ def text_column(schema: pa.Schema, path: str, options: ReadOptions) -> Column:
 
     Raises:
         MissingColumn: If there is none.
+        RepeatedColumn: If there are several.
         WrongColumnType: If it holds no text.
     """
-    column = find_column(schema, options.text_column)
+    column = find_column(schema, options.text_column, path)
     if column is None:
         raise MissingColumn(options.text_column, column_names(schema), path)
     if not holds_text(column.type):
@@ -164,7 +166,7 @@ def first_rows_of_groups(metadata: pq.FileMetaData) -> list[int]:
 
 
 def _plan(schema: pa.Schema, path: str, options: ReadOptions) -> _Plan:
-    extra = tuple(find_column(schema, name) for name in options.extra_columns.values())
+    extra = tuple(find_column(schema, name, path) for name in options.extra_columns.values())
     return _Plan(text_column(schema, path, options), extra)
 
 

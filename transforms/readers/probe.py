@@ -23,8 +23,8 @@ def probe(path: str, format: Format, options: ReadOptions) -> Probe:
     """Look at the first records of a file.
 
     Raises:
-        MissingColumn: If the text column is in none of them, or twice in a header; names what is
-            there.
+        MissingColumn: If the text column is in none of them, or twice in a file that names its
+            columns; names what is there.
         WrongColumnType: If the text column of a Parquet file holds no text.
         ProbeError: If nothing at the beginning of the file can be read as records.
         OSError: If the file cannot be opened.
@@ -75,7 +75,8 @@ def _probe_parquet(path: str, options: ReadOptions) -> Probe:
         except FileProblem as problem:
             raise ProbeError(f"{path}: {problem.detail}") from problem
     text_column(schema, path, options)
-    missing = [name for name in options.extra_columns.values() if not find_column(schema, name)]
+    extra = options.extra_columns.values()
+    missing = [name for name in extra if not find_column(schema, name, path)]
     return Probe(column_names(schema), _first_text(path, "parquet", options), tuple(missing))
 
 

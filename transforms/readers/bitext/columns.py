@@ -117,7 +117,7 @@ def read_columns(
 
 def _plan(schema: pa.Schema, path: str, options: BitextOptions) -> _Plan:
     def find(name: str) -> Column:
-        column = find_column(schema, name)
+        column = find_column(schema, name, path)
         if column is None:
             raise MissingColumn(name, column_names(schema), path)
         return column

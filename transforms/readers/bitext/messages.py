@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 import orjson
 
+from glotmill.schemas.formats import COMPRESSED
 from glotmill.transforms import storage
 from glotmill.transforms.readers.bitext.options import BitextOptions
 from glotmill.transforms.readers.bitext.units import Unit, UnitBatch
@@ -12,8 +13,6 @@ from glotmill.transforms.readers.decompress import open_stream
 from glotmill.transforms.readers.jsonl import Json
 from glotmill.transforms.readers.records import FileProblem, ReadBatch, Reject, excerpt
 from glotmill.transforms.readers.source import describe
-
-_COMPRESSED = (".gz", ".zst", ".zstd", ".bz2", ".xz")
 
 
 def read_messages(paths: Sequence[str], options: BitextOptions) -> Iterator[ReadBatch]:
@@ -64,7 +63,7 @@ def _stem(path: str) -> str:
     'zh-hans'
     """
     name = posixpath.basename(path)
-    for suffix in _COMPRESSED:
+    for suffix in COMPRESSED:
         name = name.removesuffix(suffix)
     return name.removesuffix(".json")
 
