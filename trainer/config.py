@@ -165,7 +165,7 @@ class TrainConfig(Model, allow_inf_nan=False):
     activation_checkpointing: bool = False
     """Compute activations of a layer anew in the backward pass, for memory."""
     compile: bool = False
-    """torch.compile, layer by layer."""
+    """torch.compile, layer by layer; on a GPU losses and masks are compiled in any case."""
     deterministic: bool = False
     """Only kernels that give the same bits each time, where there are any; slower on a GPU."""
     device: Literal["auto", "cpu", "cuda"] = "auto"

@@ -121,7 +121,7 @@ class Trainer:
         Returns:
             Whether all steps were done.
         """
-        self._log = self._open_log()
+        self._open_log()
         self._clock = Clock(self.learner.model, self.config, self.world)
         try:
             while self._goes_on():
@@ -270,16 +270,20 @@ class Trainer:
         self.world.first(lambda: self._checkpoints.amend(asdict(self.state)))
         if self._log is not None:
             self._log.close()
-            self._log = self._open_log()
+        self._open_log()
         return True
 
     # ---- what is told
 
-    def _open_log(self) -> MetricsLog | None:
-        if not self.world.is_first:
-            return None
-        (self.out / "train.json").write_text(self.config.model_dump_json(indent=2) + "\n")
-        return MetricsLog(self.out, self.state.step, self.config.tensorboard)
+    def _open_log(self) -> None:
+        self._log: MetricsLog | None = None
+        state = self.state
+        if self.world.is_first:
+            (self.out / "train.json").write_text(self.config.model_dump_json(indent=2) + "\n")
+            self._log = MetricsLog(self.out, state.step, self.config.tensorboard)
+        self._validated = -1
+        if self.world.gather(self._log is not None and self._log.is_validated)[0]:
+            self._forget_losses()  # of which the lines that stay tell
 
     def _write(self, kind: str, **values: Any) -> None:
         if self._log is not None:
@@ -302,8 +306,10 @@ class Trainer:
                 file.write(json.dumps(finite(line), default=_text_of) + "\n")
 
     def _validate(self) -> None:
-        """Lines on the validation split, and on the training text since the last one."""
+        """Lines on the validation split, and on the training text since, once for a step."""
         state, breakdown = self.state, self._breakdown
+        if self._validated == state.step:
+            return
         with self._clock.paused():
             sums = self._validation_sums()
             now = breakdown.of(sums.losses, sums.counts, _VIEWS)
@@ -315,7 +321,13 @@ class Trainer:
             tokens = {label: part["num_tokens"] for label, part in seen.items()}
             planned = self.corpus.training.planned_tokens()
             self._write("train_parts", **parts, seen=tokens, planned=planned)
-            state.losses = state.counts = [0.0] * len(state.seen)
+        self._forget_losses()
+
+    def _forget_losses(self) -> None:
+        """Begin anew with the losses that the next validation tells; the step has told its own."""
+        state = self.state
+        self._validated, state.losses = state.step, [0.0] * len(state.seen)
+        state.counts = state.losses
 
     def _validation_sums(self) -> Sums:
         config, corpus = self.config, self.corpus

@@ -84,16 +84,20 @@ def forgetting(
 
 
 class MetricsLog:
-    """Lines of `metrics.jsonl`, and TensorBoard's files where it is installed."""
+    """Lines of `metrics.jsonl`, and TensorBoard's files where it is installed.
+
+    Attributes:
+        is_validated: whether the step that the run goes on from was validated before.
+    """
 
     def __init__(self, folder: Path, step: int, tensorboard: bool) -> None:
-        """Opens both for a run that goes on from a step; lines that it writes anew are taken out.
+        """Opens both for a run that goes on from a step; later lines of before are taken out.
 
-        These are all of later steps, and the validation of this one.
+        At step 0 all are: the run validates anew before its first step.
         """
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / METRICS
-        _keep_until(path, step)
+        self.is_validated = _keep_until(path, step)
         self._file = path.open("a", encoding="utf-8")
         self._board = _open_board(folder / "tensorboard", step) if tensorboard else None
 
@@ -143,20 +147,19 @@ def _parsed(line: bytes) -> dict[str, Any] | None:
     return found if isinstance(found, dict) and {"kind", "step"} <= found.keys() else None
 
 
-def _keep_until(path: Path, step: int) -> None:
+def _keep_until(path: Path, step: int) -> bool:
+    """Take later lines out; whether those that stay tell of a validation of the step."""
     lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
-    kept = [line for line in lines if step and line.endswith(b"\n") and _is_before(line, step)]
+    # One that is damaged says no step: it stays, and the report tells of it.
+    found = [_parsed(line) or {"step": 0, "kind": ""} for line in lines]
+    places = zip(lines, found, strict=True)
+    kept = [line for line, at in places if step and line.endswith(b"\n") and at["step"] <= step]
     if len(kept) < len(lines):
         aside = path.with_suffix(".tmp")
         aside.write_bytes(b"".join(kept))
         aside.rename(path)
-
-
-def _is_before(line: bytes, step: int) -> bool:
-    """Whether a run that goes on from a step does not write the line anew."""
-    # One that is damaged says no step: it stays, and the report tells of it.
-    found = _parsed(line) or {"kind": "", "step": 0}
-    return bool(found["step"] < step or (found["step"] == step and found["kind"] == "train"))
+    # What is written last of a validation.
+    return step > 0 and any((at["step"], at["kind"]) == (step, "train_parts") for at in found)
 
 
 def _open_board(folder: Path, step: int) -> Any:

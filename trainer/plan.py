@@ -60,8 +60,9 @@ def open_corpus(config: TrainConfig, world: World) -> Corpus:
 
 def _check_tokenizer(config: TrainConfig, made: Path) -> None:
     """Compare the vocabularies of the model and of the tokens, where both are tokenizer.json."""
-    own = file_of(config.model, "tokenizer.json")
-    if own and made.name == "tokenizer.json" and made.is_file():
+    if made.name != "tokenizer.json" or not made.is_file():
+        return
+    if own := file_of(config.model, made.name):
         try:
             theirs, ours = (json.loads(each.read_bytes())["model"]["vocab"] for each in (own, made))
         except (ValueError, KeyError, TypeError) as error:

@@ -65,7 +65,7 @@ def test_damaged_lines_stop_neither_a_run_nor_its_summary(tmp_path: Path) -> Non
     lines = path.read_bytes().splitlines(keepends=True)
     lines[1] = b"\0\xff\n"
     path.write_bytes(b"".join(lines) + b'{"kind": "val')
-    MetricsLog(folder, 2, tensorboard=False).close()
+    MetricsLog(folder, 1, tensorboard=False).close()
     assert [line["step"] for line in read_metrics(path)] == [0, 1, 1]
     assert path.read_bytes() == b"".join(lines[:4])
     assert "-25.0%" in told(folder)

@@ -536,3 +536,14 @@ def test_the_first_process_says_which_checkpoint_is_the_last(world: World, tmp_p
 
     second = Second(**{**vars(world), "rank": 1, "num_ranks": 2})
     assert Checkpoints(tmp_path, Options(), second).last() == newest
+
+
+def test_a_longer_run_keeps_what_was_validated(make_config: Make, world: World) -> None:
+    for steps in (10, 10, 20):
+        config = make_config(steps=steps)
+        assert Trainer(config, world).run() == "finished"
+    for kind in ("validation", "train_parts"):
+        assert [line["step"] for line in lines(config, kind)] == [0, 6, 10, 12, 18, 20]
+    parts = [line for line in lines(config, "train_parts") if line["step"]]
+    counts = [line["all"]["all"]["num_tokens"] for line in parts]
+    assert sum(counts) == sum(parts[-1]["seen"].values())
