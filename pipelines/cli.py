@@ -67,6 +67,17 @@ def _whole(root: str) -> Iterator[None]:
         ) from None
 
 
+def _root(out: str) -> str:
+    """The output directory that is named, without slashes at its end.
+
+    Raises:
+        UserError: it can be none.
+    """
+    from glotmill.pipelines.output_directory import output_directory
+
+    return output_directory(out)
+
+
 def _version(wanted: bool) -> None:
     if wanted:
         _out.print(f"glotmill {version('glotmill')}")
@@ -103,7 +114,10 @@ def _load(recipe: str) -> LoadedRecipe:
         return load_recipe(recipe)
     from glotmill.transforms import storage
 
-    return load_recipe(recipe, storage.read_bytes)
+    try:
+        return load_recipe(recipe, storage.read_bytes)
+    except (FileNotFoundError, ValueError) as error:
+        raise UserError(f"{recipe} cannot be read: {error}") from None
 
 
 @app.command()
@@ -144,7 +158,10 @@ def plan(
     options = PlanOptions(
         out=out, counts=counts, sample=sample, workers=workers, core_hour=core_hour
     )
-    plan_command(_out, _load(recipe), options)
+    loaded = _load(recipe)
+    if out is not None:
+        _root(out)
+    plan_command(_out, loaded, options)
     _tell_next("run", recipe, *([] if out is None else ["--out", out]))
 
 
@@ -191,7 +208,7 @@ def run(
     from glotmill.pipelines.stages.base import Job
     from glotmill.pipelines.summary import print_summary
 
-    root = (out or f"out/{loaded.recipe.name}").rstrip("/")
+    root = _root(out or f"out/{loaded.recipe.name}")
     options = EngineOptions(
         runner=runner,
         workers=workers,
@@ -211,7 +228,7 @@ def run(
                 if live is not None:
                     _tell(f"report so far: {live.address}")
                 job = Job(lock, root, session.run, workers, progress, loaded.position)
-                manifests = execute(job)
+                manifests = execute(job, session.held)
     print_summary(_out, lock.recipe, root, manifests)
     _tell_next("report", root)
 
@@ -228,10 +245,11 @@ def report(
     """Open the report of a finished run."""
     from glotmill.pipelines.report import find_report
 
-    page = find_report(out.rstrip("/"), rebuild=rebuild, training=training or ())
-    _tell(str(page))
-    if sys.stdout.isatty():
-        webbrowser.open(page.absolute().as_uri())
+    page = find_report(_root(out), rebuild=rebuild, training=training or ())
+    _tell(page)
+    # A browser does not open what lies in a store.
+    if sys.stdout.isatty() and "://" not in page:
+        webbrowser.open(Path(page).absolute().as_uri())
 
 
 @app.command()
@@ -243,16 +261,20 @@ def diff(
     ] = None,
 ) -> None:
     """Show how a second finished run differs from a first."""
-    from glotmill.pipelines.diff import compare_runs, print_difference, write_page
+    from glotmill.pipelines.diff import compare_runs, print_difference, summary, write_page
 
-    found = compare_runs(before.rstrip("/"), after.rstrip("/"))
-    print_difference(_out, found)
+    found = compare_runs(_root(before), _root(after))
+    # Lines that a program reads have no others among them.
+    told = _out if _out.is_terminal else _err
+    # First, as what reads the lines may not wait for the last.
     if page is not None:
         try:
             write_page(page, found)
         except OSError as error:
             raise UserError(f"--page: {page} cannot be written: {error}") from None
-        _tell(f"wrote {page}")
+        told.print(f"wrote {page}", markup=False)
+    print_difference(_out, found)
+    told.print(summary(found))
 
 
 @app.command()
@@ -279,7 +301,7 @@ def inspect(
     from glotmill.pipelines import inspect as inspection
     from glotmill.pipelines.paging import paged
 
-    root = out.rstrip("/")
+    root = _root(out)
     wanted = inspection.Wanted(
         label=label, reason=reason, source=source, limit=limit, sort=sort, match=match, kept=kept
     )
@@ -313,7 +335,7 @@ def trace(
     from glotmill.pipelines.trace_print import print_trace, trace_json
 
     asked = Asked(token=token, sequence=sequence, id=id, url=url, hash=hash, text=text)
-    root = out.rstrip("/")
+    root = _root(out)
     with _whole(root):
         found = trace(root, asked, limit)
     if json:
@@ -379,7 +401,7 @@ def thresholds(
     """Estimate `identify.thresholds` from a run, as YAML for a recipe."""
     from glotmill.pipelines.lid import thresholds_yaml
 
-    root = out.rstrip("/")
+    root = _root(out)
     with _whole(root):
         print(thresholds_yaml(root))
 

@@ -10,12 +10,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import apache_beam as beam
 from apache_beam import typehints
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from glotmill.pipelines.engines.beam_options import check_beam_options
+from glotmill.pipelines.engines.interrupts import interrupts_deferred
 from glotmill.pipelines.errors import RunError, UserError
 from glotmill.schemas.lock import Lock
 from glotmill.transforms import storage
@@ -73,10 +75,11 @@ class DataflowOptions:
         """Checks what can be checked without asking anybody.
 
         Raises:
-            UserError: an option cannot be right; all such are named at once.
+            UserError: an option cannot be right, or Beam does not know it.
         """
         if problems := list(self._problems()):
             raise UserError("\n".join(problems))
+        check_beam_options(self.more)
 
     def _problems(self) -> Iterator[str]:
         for name in ("temp_location", "template_location"):
@@ -90,6 +93,8 @@ class DataflowOptions:
             )
         if not _JOB_NAME.fullmatch(self.job_name):
             yield f"--job_name {self.job_name!r}: small letters, digits and hyphens, a letter first"
+        if self.max_workers is not None and self.max_workers < 1:
+            yield f"--max_num_workers is to be 1 or more, not {self.max_workers}"
         yield from (
             f"{each!r} is no option of Beam's: write it as --name=value"
             for each in self.more
@@ -155,16 +160,18 @@ def run_on_dataflow(
         runner=DataflowRunner(), options=PipelineOptions(options.arguments(workers))
     )
     build(pipeline)
-    result = pipeline.run()
-    if options.template_location is not None:
-        raise TemplateStaged(
-            f"the pipeline was staged at {options.template_location} and not run; "
-            "leave template_location out to run all stages"
-        )
+    result: Any = None
     try:
+        with interrupts_deferred():  # or a job might be left of which nobody knows the id
+            result = pipeline.run()
+        if options.template_location is not None:
+            raise TemplateStaged(
+                f"the pipeline was staged at {options.template_location} and not run; "
+                "leave template_location out to run all stages"
+            )
         state = result.wait_until_finish()
     except KeyboardInterrupt:
-        if stop is not None:
+        if result is not None and stop is not None and options.template_location is None:
             stop(result)
         raise
     except DataflowRuntimeException as error:

@@ -7,6 +7,7 @@ Ctrl-C.
 from __future__ import annotations
 
 import signal
+import tempfile
 import threading
 import traceback
 from collections.abc import Callable
@@ -65,11 +66,31 @@ def _say_errors(text: str, console: Console) -> None:
 
 def _unforeseen(error: BaseException, console: Console) -> int:
     """A full disk, a failure in a worker, a bug: the traceback goes into a file."""
-    log = Path("glotmill-error.log")
-    log.write_text(traceback.format_exc(), encoding="utf-8")
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     console.print(
         f"error: the run failed: {type(error).__name__}: {lines[-1] if lines else ''}", markup=False
     )
-    console.print(f"details in {log}; run the same command again to go on")
+    details = _keep_details(traceback.format_exc())
+    console.print(f"{details}; run the same command again to go on", markup=False, emoji=False)
     return 1
+
+
+def _keep_details(text: str) -> str:
+    """Writes a traceback where that can be done; says where it is."""
+    log = Path("glotmill-error.log")
+    try:
+        log.write_text(text, encoding="utf-8")
+    except OSError:  # a full disk, a folder that is read-only
+        return _keep_elsewhere(text)
+    return f"details in {log}"
+
+
+def _keep_elsewhere(text: str) -> str:
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", encoding="utf-8", prefix="glotmill-error-", suffix=".log", delete=False
+        ) as log:
+            log.write(text)
+    except OSError as error:
+        return f"details could not be written ({error.strerror or error})"
+    return f"details in {log.name}"

@@ -6,10 +6,10 @@ import uuid
 from collections.abc import Callable, Sequence
 
 import grpc
-from apache_beam.options.pipeline_options import PipelineOptions
 
 from glotmill.dashboard.formats import size
 from glotmill.pipelines.engine import Build
+from glotmill.pipelines.engines.beam_options import check_beam_options
 from glotmill.pipelines.engines.endpoints import Endpoint
 from glotmill.pipelines.engines.flink_rest import FlinkRest, Overview
 from glotmill.pipelines.engines.job_service import JobService
@@ -33,8 +33,6 @@ _CONNECT_SECONDS = 5.0
 # Documents and shards are compressed to about a third each, and for a while both are there.
 _DISK_PER_TEXT = 0.7
 _NUM_INPUTS_LOOKED_FOR = 20
-#: Given by options of our own, or by nobody.
-_RESERVED = ("--runner", "--job_endpoint", "--flink_master", "--job_name", "--parallelism")
 
 Submit = Callable[[Build, str, ReportWorker], None]
 
@@ -100,23 +98,7 @@ def check_options(service: JobService, options: Sequence[str], wanted: str | Non
     if wanted is not None and wanted not in known:
         raise UserError(f"the job server at {service.endpoint} is not that of this engine: "
                         f"it knows no option --{wanted}")  # fmt: skip
-    unknown = _unknown(options, known)
-    if unknown:
-        raise UserError(f"neither Beam nor the engine knows {', '.join(unknown)}")
-    reserved = [option for option in options if option.partition("=")[0] in _RESERVED]
-    if reserved:
-        raise UserError(
-            f"{reserved[0]} is not passed through: "
-            "see --runner, --job-server, --flink-master and --workers"
-        )
-
-
-def _unknown(options: Sequence[str], known: set[str]) -> list[str]:
-    """Options that Beam would leave out with a warning."""
-    names = set(PipelineOptions([]).get_all_options()) | known
-    given = (option[2:].partition("=")[0] for option in options if option.startswith("--"))
-    aliases = {"experiment", "environment_option", "labels"}
-    return [f"--{name}" for name in given if name.replace("-", "_") not in names | aliases]
+    check_beam_options(options, known)
 
 
 def check_disk(units: Sequence[Unit], root: str) -> None:

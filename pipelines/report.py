@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from glotmill import dashboard
+from glotmill.dashboard.report import PAGE
 from glotmill.pipelines.errors import UserError
 from glotmill.trainer.config import ConfigError, load_config
+from glotmill.transforms import storage
 from glotmill.transforms.unit_index import read_manifest
 
 
-def find_report(root: str, *, rebuild: bool, training: Sequence[str] = ()) -> Path:
-    """The page of a finished run.
+def find_report(root: str, *, rebuild: bool, training: Sequence[str] = ()) -> str:
+    """The page of a finished run: its path, or its URI where it lies in a store.
 
     A page with training is made anew each time, as a run may go on, and stands beside the other:
     the corpus stays what its manifests say.
@@ -27,13 +29,13 @@ def find_report(root: str, *, rebuild: bool, training: Sequence[str] = ()) -> Pa
     """
     if read_manifest(root, "mix") is None:
         raise UserError(f"no finished run in {root}; 'glotmill run RECIPE --out {root}' makes one")
-    page = Path(root) / "report.html"
+    page = f"{root}/{PAGE}"
     try:
-        if rebuild or not (training or page.is_file()):
+        if rebuild or not (training or storage.exists(page)):
             dashboard.build_report(root)
         if training:
             written = dashboard.build_training_report(root, [run_folder(each) for each in training])
-            page = Path(root) / written[-1].path
+            page = f"{root}/{written[-1].path}"
     except dashboard.IncompleteRun as error:
         raise UserError(f"{error}; run the recipe again") from None
     except dashboard.TrainingRunError as error:

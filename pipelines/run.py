@@ -11,7 +11,7 @@ from glotmill.pipelines.changed_inputs import check_unchanged
 from glotmill.pipelines.checksums import KeptChecksums
 from glotmill.pipelines.engine import Build
 from glotmill.pipelines.errors import RunError, UserError
-from glotmill.pipelines.lock_directory import hold_directory, refuse_if_held
+from glotmill.pipelines.lock_directory import HeldDirectory, hold_directory, refuse_if_held
 from glotmill.pipelines.stages.base import Job, Manifests, Stage, complete, run_stage
 from glotmill.pipelines.stages.compose import ComposeStage
 from glotmill.pipelines.stages.deduplicate import DeduplicateStage
@@ -153,18 +153,25 @@ def prepare(loaded: LoadedRecipe, root: str, tell: Callable[[str], None]) -> Loc
     return lock
 
 
-def execute(job: Job) -> Manifests:
+def execute(job: Job, held: HeldDirectory | None = None) -> Manifests:
     """Runs the stages that are not done and marks the corpus as complete.
+
+    Args:
+        job: what is run.
+        held: the output directory, where this run has it to itself already.
 
     Raises:
         RunError: a stage left out something it should have written, an input or a tokenizer changed
             meanwhile, or another run is at work in the output directory.
     """
-    with hold_directory(job.root) as held:
-        storage.write_atomically(f"{job.root}/{LOCK}", dump_lock(job.lock))
-        manifests = _run_stages(replace(job, run=held.guarded(job.run)))
-        held.check()
-        _complete_corpus(job.root, manifests)
+    if held is None:
+        with hold_directory(job.root) as taken:
+            return execute(job, taken)
+    held.check()  # what was done under it before, such as waiting for a job, may have taken long
+    storage.write_atomically(f"{job.root}/{LOCK}", dump_lock(job.lock))
+    manifests = _run_stages(replace(job, run=held.guarded(job.run)))
+    held.check()
+    _complete_corpus(job.root, manifests)
     return manifests
 
 

@@ -147,8 +147,9 @@ class Cluster:
     def _workers(self) -> list[int]:
         """Ids of the boot programs that were started from this folder; each ends its worker."""
         listed = subprocess.run(["ps", "-ww", "-eo", "pid=,args="], capture_output=True, text=True)
-        lines = (line.split() for line in listed.stdout.splitlines())
-        return [int(words[0]) for words in lines if str(self.boot) in words[1:2]]
+        lines = (line.split(maxsplit=1) for line in listed.stdout.splitlines())
+        ours = f"{self.boot} "
+        return [int(pid) for pid, *args in lines if f"{''.join(args)} ".startswith(ours)]
 
     def processes(self) -> dict[str, int]:
         """Ids of the processes by name."""
@@ -160,9 +161,16 @@ class Cluster:
         """Which of the processes are still there."""
         return {name: self._is_ours(pid) for name, pid in self.processes().items()}
 
-    def _prepare(self, flink: str, python: Path) -> None:
+    def refuse_if_running(self) -> None:
+        """Looks whether a cluster runs in this folder.
+
+        Raises:
+            ClusterError: one does.
+        """
         if any(self.running().values()):
             raise ClusterError(f"a cluster runs in {self.folder}; end it with: cluster.py stop")
+
+    def _prepare(self, flink: str, python: Path) -> None:
         parts.fetch(self.cache)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.state.unlink(missing_ok=True)
@@ -198,8 +206,9 @@ class Cluster:
         port = port or free_port()
         arguments = [
             f"--job-host={HOST}", f"--job-port={port}", "--artifact-port=0", "--expansion-port=0",
-            f"--flink-master={master}", f"--flink-conf-dir={self.folder}",
-            f"--artifacts-dir={self.folder / 'artifacts'}",
+            f"--flink-master={master}",
+            # Words of their own: the job server splits at "=" only what holds no blank.
+            "--flink-conf-dir", str(self.folder), "--artifacts-dir", str(self.folder / "artifacts"),
         ]  # fmt: skip
         path = f"{self.cache / 'job-server'}/*"
         self._launch("job-server", path, ["-Xmx1g"], _JOB_SERVER, arguments)
@@ -305,6 +314,7 @@ def main(arguments: list[str]) -> None:
     elif given.command == "prism":
         print(parts.fetch_prism(cluster.cache))
     elif given.command == "start":
+        cluster.refuse_if_running()  # outside of what stops all when it fails
         try:
             if given.embedded:
                 cluster.start_embedded(given.job_port, given.python)

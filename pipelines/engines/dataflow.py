@@ -26,7 +26,7 @@ def dataflow_options(options: Sequence[str], workers: int | None) -> DataflowOpt
         workers: most machines at a time.
 
     Raises:
-        UserError: something is missing or cannot be right.
+        UserError: something is missing or cannot be right, or Beam does not know an option.
     """
     parser = _Parser(add_help=False, allow_abbrev=False)
     for name in _NEEDED:
@@ -34,6 +34,8 @@ def dataflow_options(options: Sequence[str], workers: int | None) -> DataflowOpt
     for name in _TAKEN:
         parser.add_argument(f"--{name}")
     parser.add_argument("--max_num_workers", type=int, default=workers)
+    # Each pipeline's job has a name of its own, which begins with this one.
+    parser.add_argument("--job_name", default="glotmill")
     given, more = parser.parse_known_args(list(options))
     return DataflowOptions(
         project=given.project,
@@ -43,6 +45,7 @@ def dataflow_options(options: Sequence[str], workers: int | None) -> DataflowOpt
         max_workers=given.max_num_workers,
         machine_type=given.machine_type,
         service_account=given.service_account_email,
+        job_name=given.job_name,
         template_location=given.template_location,
         more=tuple(more),
     )

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import grpc
 
+from glotmill.pipelines.engines.environments import LOOPBACK_HOSTS
 from glotmill.pipelines.engines.flink_rest import ENDED as FLINK_ENDED
 from glotmill.pipelines.engines.flink_rest import FlinkRest
 from glotmill.pipelines.engines.job_note import JobNote
@@ -48,20 +49,30 @@ class Handle:
             JobGone: neither knows the job.
             OSError: nobody can be asked.
         """
-        told: str | None = None
-        try:
-            told = self.service.state(self.note.job_id)
-        except JobGone:
-            pass
-        except grpc.RpcError as error:
-            if self.target.rest is None:
-                raise OSError(f"{self.target.job_server}: {error.details()}") from None
+        told, silence = self._told_by_server()
         if told in ENDED and told != "CANCELLED":
             return told
         job = self.target.rest.job_named(self.note.job_name) if self.target.rest else None
-        if told is None and job is None:
-            raise JobGone(self.note.job_id)
-        return _STATE_OF.get(job.state, "RUNNING") if job else str(told)
+        if job is not None:
+            return _STATE_OF.get(job.state, "RUNNING")
+        if told is not None:
+            return told
+        if silence:
+            raise OSError(silence)
+        raise JobGone(self.note.job_id)
+
+    def _told_by_server(self) -> tuple[str | None, str]:
+        """The state, None where the server does not know the job; why it does not answer.
+
+        One that is gone submits nothing any more: what the cluster does not have is gone with it.
+        """
+        try:
+            return self.service.state(self.note.job_id), ""
+        except JobGone:
+            return None, ""
+        except grpc.RpcError as error:
+            is_gone = error.code() == grpc.StatusCode.UNAVAILABLE and self.target.rest is not None
+            return None, "" if is_gone else f"{self.target.job_server}: {error.details()}"
 
     def tasks(self) -> dict[str, int]:
         """Tasks of the job by state, where the engine tells them."""
@@ -105,11 +116,25 @@ class Handle:
                 self._cancel_on_flink(self.target.rest, deadline)
             with suppress(grpc.RpcError):
                 self.service.cancel(self.note.job_id)
-            while self.state() not in ENDED and time.monotonic() < deadline:
+            while not self._has_ended() and time.monotonic() < deadline:
                 time.sleep(_POLL_SECONDS)
-            return self.state() in ENDED
-        except (JobGone, OSError):
+            return self._has_ended()
+        except JobGone:
             return self.target.rest is None
+        except OSError:
+            return self.engine_is_gone()
+
+    def _has_ended(self) -> bool:
+        """Whether the job has ended; one after which nobody can be asked now has not."""
+        try:
+            return self.state() in ENDED
+        except OSError:
+            return self.engine_is_gone()
+
+    def engine_is_gone(self) -> bool:
+        """Whether the engine was on this machine and is not there: its jobs are gone with it."""
+        engine = self.target.rest.endpoint if self.target.rest else self.target.job_server
+        return engine.host in LOOPBACK_HOSTS and engine.refusal(1.0) is not None
 
     def _cancel_on_flink(self, rest: FlinkRest, deadline: float) -> None:
         """Waits until the cluster has the job: a server goes on with one that it is submitting."""

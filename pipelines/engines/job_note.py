@@ -18,7 +18,7 @@ class JobNote(BaseModel):
         job_name: its name on the engine.
         stage: that it is a part of; notes of earlier versions do not tell.
         recipe: fingerprint of the lock it was made from.
-        dies_with_launcher: whether its workers ran in the launcher.
+        dies_with_launcher: whether its workers ran in the launcher, or its engine ends with it.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")

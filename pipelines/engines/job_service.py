@@ -92,14 +92,17 @@ class JobService:
         answer = self._stub.DescribePipelineOptions(request, timeout=_TIMEOUT_SECONDS)
         return {option.name for option in answer.options}
 
-    def submit(self, prepared: Prepared) -> str:
-        """Submits a pipeline; gives the job's id."""
+    def stage(self, prepared: Prepared) -> str:
+        """Sends a pipeline with its files; gives what `run` names it by. No job is there yet."""
         handle = JobServiceHandle(self._stub, prepared.options, retain_unknown_options=True)
         answer = handle.prepare(prepared.proto)
         url = handle.artifact_endpoint or answer.artifact_staging_endpoint.url
         handle.stage(prepared.proto, url, answer.staging_session_token)
-        request = api.RunJobRequest(preparation_id=answer.preparation_id)
-        return str(self._stub.Run(request).job_id)
+        return str(answer.preparation_id)
+
+    def run(self, staged: str) -> str:
+        """Has a pipeline that was sent run; gives the job's id."""
+        return str(self._stub.Run(api.RunJobRequest(preparation_id=staged)).job_id)
 
     def state(self, job_id: str) -> str:
         """The job's state by its name in Beam, as `RUNNING`.
@@ -111,9 +114,9 @@ class JobService:
         try:
             answer = self._stub.GetState(request, timeout=_TIMEOUT_SECONDS)
         except grpc.RpcError as error:
-            if error.code() == grpc.StatusCode.UNAVAILABLE:
-                raise
-            raise JobGone(str(error.details())) from None
+            if _knows_no_job(error):
+                raise JobGone(str(error.details())) from None
+            raise  # a server that is slow, or away, may know it
         return str(api.JobState.Enum.Name(answer.state))
 
     def cancel(self, job_id: str) -> None:
@@ -142,6 +145,17 @@ class JobService:
         metrics = self._stub.GetJobMetrics(request, timeout=_TIMEOUT_SECONDS).metrics
         infos = metrics.committed or metrics.attempted
         return {name: _sum(infos, urn) for name, urn in _COUNTERS.items()} if infos else {}
+
+
+def _knows_no_job(error: grpc.RpcError) -> bool:
+    """Whether a server has no job of the id that it was asked for.
+
+    Beam's servers in Java say so by a code of its own, Prism by its words.
+    """
+    code, told = error.code(), error.details() or ""
+    return code == grpc.StatusCode.NOT_FOUND or (
+        code == grpc.StatusCode.UNKNOWN and "not found" in told
+    )
 
 
 def _sum(infos: Iterable[Any], urn: str) -> int:

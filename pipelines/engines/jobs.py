@@ -12,6 +12,7 @@ import grpc
 
 from glotmill.pipelines.engine import Build
 from glotmill.pipelines.engines.handle import Handle
+from glotmill.pipelines.engines.interrupts import interrupts_deferred
 from glotmill.pipelines.engines.job_note import JobNote, delete_note, write_note
 from glotmill.pipelines.engines.job_service import JobService, Prepared
 from glotmill.pipelines.engines.run_log import LoggedProgress, RunLog
@@ -99,32 +100,46 @@ class Jobs:
             job_name=job_name,
             stage=stage,
             recipe=self._recipe,
-            dies_with_launcher=self.target.environment.in_launcher,
+            dies_with_launcher=self.target.dies_with_launcher,
         )
         # Before the job is there: a launcher that dies in between leaves no job unknown.
         write_note(self._root, note)
-        note = note.model_copy(update={"job_id": self._submit(prepared, stage)})
-        write_note(self._root, note)
-        self.current = Handle(note, self.target, self._service)
+        handle = self._submit(prepared, note)
         self._log.write(
             "job_started",
             stage=stage,
-            job=note.job_id,
+            job=handle.note.job_id,
             name=job_name,
             graph_bytes=prepared.num_bytes,
             seconds=round(time.monotonic() - began, 3),
         )
-        return self.current
+        return handle
 
-    def _submit(self, prepared: Prepared, stage: str) -> str:
+    def _submit(self, prepared: Prepared, note: JobNote) -> Handle:
+        """Submits a pipeline; what then runs is `current`, whenever Ctrl-C is pressed.
+
+        Raises:
+            RunError: the job server does not take it.
+        """
+        staged = None
         try:
-            return self._service.submit(prepared)
+            staged = self._service.stage(prepared)
+            # Cut in two it might leave a job of which nobody knows the id.
+            with interrupts_deferred():
+                note = note.model_copy(update={"job_id": self._service.run(staged)})
+                self.current = Handle(note, self.target, self._service)
+                write_note(self._root, note)
+                return self.current
         except grpc.RpcError as error:
             delete_note(self._root)
             raise RunError(
                 f"the job server {self.target.job_server} did not take the pipeline of stage "
-                f"'{stage}': {error.details()}"
+                f"'{note.stage}': {error.details()}"
             ) from None
+        except KeyboardInterrupt:
+            if staged is None:  # there is no job yet
+                delete_note(self._root)
+            raise
 
     def _see_to_end(self, handle: Handle, stage: str, reports: str) -> None:
         began = time.monotonic()

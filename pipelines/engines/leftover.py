@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from glotmill.pipelines.engines.endpoints import Endpoint
-from glotmill.pipelines.engines.environments import LOOPBACK_HOSTS, WorkerEnvironment
+from glotmill.pipelines.engines.environments import WorkerEnvironment
 from glotmill.pipelines.engines.flink_rest import FlinkRest
 from glotmill.pipelines.engines.handle import Handle
 from glotmill.pipelines.engines.job_note import JobNote, delete_note, note_path, read_note
@@ -13,7 +13,6 @@ from glotmill.pipelines.engines.job_service import ENDED, JobGone, JobService
 from glotmill.pipelines.engines.target import Target
 from glotmill.pipelines.engines.worker_report import reports_folder
 from glotmill.pipelines.errors import RunError
-from glotmill.pipelines.lock_directory import hold_directory
 from glotmill.transforms import storage
 
 Tell = Callable[[str], None]
@@ -30,22 +29,14 @@ def settle_leftover(root: str, recipe: str, tell: Tell) -> None:
     workers died with its launcher. A job of another recipe is the user's to end.
 
     Args:
-        root: the output directory.
+        root: the output directory, which this run has to itself: the job may be that of a launcher
+            that is at work.
         recipe: fingerprint of the lock now.
         tell: shows a line to the person who watches.
 
     Raises:
-        RunError: the job belongs to another recipe or to a launcher that is at work, or nobody
-            knows whether it still runs.
+        RunError: the job belongs to another recipe, or nobody knows whether it still runs.
     """
-    if read_note(root) is None:
-        return
-    # A launcher elsewhere that seems to be gone may still wait for the job: taking its lock tells.
-    with hold_directory(root):
-        _settle_held(root, recipe, tell)
-
-
-def _settle_held(root: str, recipe: str, tell: Tell) -> None:
     note = read_note(root)
     if note is None:
         return
@@ -68,17 +59,13 @@ def _target(note: JobNote) -> Target:
 
 
 def _runs(handle: Handle, root: str) -> bool:
-    """Whether the job still runs.
-
-    An engine on this machine that is not there any more has taken its jobs with it.
-    """
+    """Whether the job still runs."""
     try:
         return handle.state() not in ENDED
     except JobGone:
         return False
     except OSError as error:
-        engine = handle.target.rest.endpoint if handle.target.rest else handle.target.job_server
-        if engine.host in LOOPBACK_HOSTS and engine.refusal(1.0):
+        if handle.engine_is_gone():
             return False
         raise RunError(
             f"an earlier run left job {handle.note.job_name} writing into {root}, and nobody can "

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from glotmill.pipelines.engines.beam_options import check_beam_options
 from glotmill.pipelines.engines.endpoints import Endpoint
 from glotmill.pipelines.engines.environments import environment_of
 from glotmill.pipelines.engines.target import Target, without_environment
@@ -20,17 +21,25 @@ from glotmill.pipelines.errors import RunError, UserError
 
 _HOST = "127.0.0.1"
 _START_SECONDS = 30.0
-# Ends the program when this process is gone, however it went: then the pipe closes.
-_GUARD = '"$@" & child=$!; cat >/dev/null; kill $child'
+# Ends the program when this process is gone, however it went: then the pipe closes. Ends with the
+# program, and as it did.
+_GUARD = """exec 3<&0
+"$@" 3<&- & child=$!
+{ cat <&3 >/dev/null; kill $child; } & watch=$!
+wait $child; code=$?
+kill $watch
+exit $code"""
 
 
 def find_prism(given: Path | None) -> Path:
-    """The binary that is named, or else the one on PATH.
+    """The binary that is named: that file, or one of this name on PATH.
 
     Raises:
         UserError: there is none.
     """
-    found = shutil.which(str(given) if given else "prism")
+    # A path has lost its "./" by now, and would be looked for on PATH alone.
+    here = shutil.which(os.path.abspath(given)) if given else None
+    found = here or shutil.which(str(given or "prism"))
     if found is None:
         what = f"{given} is not here, or not executable" if given else "no prism on PATH"
         raise UserError(
@@ -46,7 +55,9 @@ def prism_target(binary: Path, options: Sequence[str]) -> Iterator[Target]:
 
     Raises:
         RunError: it does not start.
+        UserError: an option is one that Beam does not know, or that is not passed through.
     """
+    check_beam_options(options)
     environment = environment_of(options, "LOOPBACK")
     endpoint = Endpoint(_HOST, _free_port())
     flags = [f"--job_port={endpoint.port}", "--serve_http=false", "--log_level=warn"]
@@ -60,7 +71,7 @@ def prism_target(binary: Path, options: Sequence[str]) -> Iterator[Target]:
             start_new_session=True,
         )
         with guard:
-            _wait_for(endpoint, log)
+            _wait_for(endpoint, guard, log)
             yield Target("prism", endpoint, None, environment, without_environment(options))
 
 
@@ -70,12 +81,21 @@ def _free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def _wait_for(endpoint: Endpoint, log: IO[bytes]) -> None:
+def _wait_for(endpoint: Endpoint, guard: subprocess.Popen[bytes], log: IO[bytes]) -> None:
+    """Waits until Prism listens.
+
+    Raises:
+        RunError: it has ended, or takes too long.
+    """
     deadline = time.monotonic() + _START_SECONDS
-    while time.monotonic() < deadline:
+    while guard.poll() is None and time.monotonic() < deadline:
         if endpoint.refusal(1.0) is None:
             return
         time.sleep(0.1)
+    ended = guard.poll()
+    what = f"does not listen after {_START_SECONDS:.0f} s"
+    if ended is not None:
+        what = f"ended at once with exit code {ended}"
     log.seek(0)
     tail = log.read().decode(errors="replace").strip().splitlines()[-3:]
-    raise RunError(f"Prism does not listen after {_START_SECONDS:.0f} s: {' '.join(tail)}")
+    raise RunError(f"Prism {what}: {' '.join(tail) or 'it said nothing'}")

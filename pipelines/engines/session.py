@@ -25,6 +25,7 @@ from glotmill.pipelines.engines.prism import find_prism, prism_target
 from glotmill.pipelines.engines.run_log import LoggedProgress, RunLog
 from glotmill.pipelines.engines.target import Target
 from glotmill.pipelines.errors import UserError
+from glotmill.pipelines.lock_directory import HeldDirectory, hold_directory
 from glotmill.pipelines.preflight import check_disk, check_graph, check_workers
 from glotmill.pipelines.stages.base import Progress
 from glotmill.pipelines.stages.ingest import left_to_do, unit_records, units_path
@@ -60,6 +61,30 @@ class EngineOptions:
     on_stop: Literal["ask", "cancel", "leave"] = "ask"
     beam: Sequence[str] = ()
 
+    def check(self) -> None:
+        """Checks that each option is one of the engine that was named.
+
+        Raises:
+            UserError: an option is another engine's, and would be passed over.
+        """
+        for name, runners in _RUNNERS_OF.items():
+            if getattr(self, name) != getattr(EngineOptions, name) and self.runner not in runners:
+                option = _SPELLED.get(name, name).replace("_", "-")
+                others = " or ".join(f"--runner {each}" for each in runners)
+                told = f"--{option} is nothing to --runner {self.runner}"
+                raise UserError(f"{told}: add {others}, or leave it out")
+
+
+#: Whose an option is. What Prism does ends with the run, and Dataflow starts workers itself.
+_RUNNERS_OF = {
+    "prism": ("prism",),
+    "flink_master": ("flink",),
+    "job_server": ("flink",),
+    "start_seconds": ("flink", "prism"),
+    "on_stop": ("flink", "dataflow"),
+}
+_SPELLED = {"start_seconds": "start_timeout"}
+
 
 @contextmanager
 def open_engine(options: EngineOptions, tell: Tell) -> Iterator[Engine]:
@@ -68,6 +93,7 @@ def open_engine(options: EngineOptions, tell: Tell) -> Iterator[Engine]:
     Raises:
         UserError: something is missing, cannot be reached, or does not fit together.
     """
+    options.check()
     if options.runner == "local":
         if options.beam:
             raise UserError(f"{options.beam[0]}: --runner local takes no options of Beam")
@@ -102,7 +128,7 @@ class Engine:
 
     @contextmanager
     def session(self, lock: Lock, root: str, tell: Tell) -> Iterator[Session]:
-        """Makes ready for one run, and tidies up behind it.
+        """Makes ready for one run, and tidies up behind it; keeps other runs out meanwhile.
 
         Args:
             lock: what is run.
@@ -110,9 +136,16 @@ class Engine:
             tell: shows a line to the person who watches.
 
         Raises:
-            RunError: a worker does not see what this process sees, or an earlier job is in the way.
+            RunError: another run is at work there, a worker does not see what this process sees, or
+                an earlier job is in the way.
             UserError: the output does not fit on the disk.
         """
+        # Before the first line of the log and the first job, which are the other run's.
+        with hold_directory(root) as held, self._logged(lock, root, tell, held) as session:
+            yield session
+
+    @contextmanager
+    def _logged(self, lock: Lock, root: str, tell: Tell, held: HeldDirectory) -> Iterator[Session]:
         log = RunLog(root, self.options.runner)
         began = time.monotonic()
         log.write(
@@ -122,7 +155,7 @@ class Engine:
             num_units=len(lock.units),
             options=list(self.options.beam),
         )
-        session = Session(self, lock, root, log, tell)
+        session = Session(self, lock, root, log, tell, held)
         try:
             session.prepare()
             yield session
@@ -139,10 +172,23 @@ class Engine:
 
 
 class Session:
-    """An engine at work on one run."""
+    """An engine at work on one run.
 
-    def __init__(self, engine: Engine, lock: Lock, root: str, log: RunLog, tell: Tell) -> None:
+    Attributes:
+        held: the output directory, which this run has to itself.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        lock: Lock,
+        root: str,
+        log: RunLog,
+        tell: Tell,
+        held: HeldDirectory | None = None,
+    ) -> None:
         """Takes what belongs to the run."""
+        self.held = held
         self._options, self._target = engine.options, engine.target
         self._lock, self._root, self._log, self._tell = lock, root, log, tell
         self._recipe = fingerprint(

@@ -37,6 +37,11 @@ class Target:
         """Address of the cluster; empty where there is none."""
         return str(self.rest.endpoint) if self.rest else ""
 
+    @property
+    def dies_with_launcher(self) -> bool:
+        """Whether a job ends with this process: its workers run here, or the engine was started."""
+        return self.environment.in_launcher or self.engine == "prism"
+
     @contextmanager
     def beam_options(self, job_name: str) -> Iterator[list[str]]:
         """Options of one job; workers in this process are served as long as the context lasts."""

@@ -3,20 +3,32 @@
 import http.server
 import json
 import socket
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from glotmill.pipelines.dataflow import DataflowOptions
+from glotmill.pipelines.engines.beam_options import check_beam_options
 from glotmill.pipelines.engines.dataflow import dataflow_options
 from glotmill.pipelines.engines.endpoints import Endpoint
 from glotmill.pipelines.engines.environments import check_on_this_machine, environment_of
 from glotmill.pipelines.engines.flink_rest import FlinkRest
-from glotmill.pipelines.engines.prism import find_prism
-from glotmill.pipelines.errors import UserError
+from glotmill.pipelines.engines.prism import find_prism, prism_target
+from glotmill.pipelines.engines.session import EngineOptions, open_engine
+from glotmill.pipelines.errors import RunError, UserError
 from glotmill.pipelines.preflight import check_flink
 
+# Prism, as far as it is waited for.
+LISTEN = """
+import socket, sys, time
+port = next(each for each in sys.argv if each.startswith("--job_port=")).split("=")[1]
+with socket.create_server(("127.0.0.1", int(port))):
+    time.sleep(60)
+"""
 PROCESS = ["--environment_type=PROCESS", '--environment_config={"command": "/bin/sh"}']
 
 
@@ -142,13 +154,131 @@ def test_prism_is_named_or_on_the_path_and_never_fetched(tmp_path: Path, monkeyp
     assert find_prism(binary) == binary
 
 
+def test_prism_may_lie_in_the_current_folder(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "prism").touch(mode=0o755)
+    assert find_prism(Path("./prism")) == tmp_path / "prism"
+    monkeypatch.chdir("/")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert find_prism(Path("prism")) == tmp_path / "prism"
+
+
+@pytest.mark.parametrize(
+    ("script", "told"),
+    [("echo no such flag >&2; exit 3", "code 3: no such flag"), ("exit 0", "0: it said nothing")],
+)
+def test_a_prism_that_ends_at_once_is_told_at_once(tmp_path: Path, script: str, told: str) -> None:
+    binary = tmp_path / "prism"
+    binary.write_text(f"#!/bin/sh\n{script}\n")
+    binary.chmod(0o755)
+    began = time.monotonic()
+    with pytest.raises(RunError, match=f"Prism ended at once with exit .*{told}"):
+        prism_target(binary, []).__enter__()
+    assert time.monotonic() - began < 10
+
+
+def test_prism_ends_with_its_context(tmp_path: Path) -> None:
+    binary = tmp_path / "prism"
+    binary.write_text(f"#!{sys.executable}\n{LISTEN}")
+    binary.chmod(0o755)
+    with prism_target(binary, []) as target:
+        assert target.job_server.refusal(1.0) is None
+    assert target.job_server.refusal(1.0)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--num_wrkers=3"], "neither Beam nor the engine knows --num_wrkers"),
+        (["--bogus", "x", "-f"], "neither Beam nor the engine knows --bogus, -f"),
+        (["--environment-type=PROCESS"], "knows --environment-type"),
+        (["faster_copy"], "'faster_copy' is no option of Beam's: write it as --name=value"),
+        (["--runner=DirectRunner"], "--runner is not passed through"),
+        (["--max_num_workers=many"], "behind --: argument --max_num_workers: invalid int"),
+    ],
+)
+def test_what_nobody_knows_is_told(tmp_path: Path, options: list[str], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        check_beam_options(options, ["faster_copy"])
+    with pytest.raises(UserError, match=message):
+        prism_target(tmp_path / "prism", options).__enter__()
+
+
+def test_what_somebody_knows_is_taken() -> None:
+    check_beam_options([*PROCESS, "--subnetwork", "x", "--no_use_public_ips", "--experiment=a"])
+    check_beam_options(["--faster_copy", "true", "--faster_copy"], ["faster_copy"])
+
+
+GIVEN = [
+    *("--project=p", "--region=r", "--temp_location=gs://b/t", "--sdk_container_image=i"),
+]
+
+
 def test_dataflow_options_are_those_of_beam() -> None:
-    given = ["--project=p", "--region=r", "--temp_location=gs://b/t"]
     with pytest.raises(UserError, match="sdk_container_image"):
-        dataflow_options(given, None)
-    options = dataflow_options([*given, "--sdk_container_image=i", "--experiments=x"], 7)
+        dataflow_options(GIVEN[:3], None)
+    options = dataflow_options([*GIVEN, "--experiments=x"], 7)
     assert (options.project, options.image, options.max_workers) == ("p", "i", 7)
     assert options.more == ("--experiments=x",)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--num_wrkers=3"], "neither Beam nor the engine knows --num_wrkers"),
+        (["foo"], "'foo' is no option of Beam's"),
+        (["--job_name=My Job"], "--job_name 'My Job': small letters"),
+        (["--runner=FlinkRunner"], "--runner is not passed through"),
+        (["--max_num_workers=-3"], "--max_num_workers is to be 1 or more, not -3"),
+    ],
+)
+def test_options_that_dataflow_would_pass_over_are_told(options: list[str], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        dataflow_options([*GIVEN, *options], None)
+
+
+def test_jobs_on_dataflow_have_names_of_their_own_that_begin_as_wanted(monkeypatch) -> None:
+    options = dataflow_options([*GIVEN, "--job_name=mine"], None)
+    assert options.more == ()
+    names = []
+    for now in ("1121-120000", "1121-120001"):
+        monkeypatch.setattr("time.strftime", lambda _, now=now: now)
+        names += [flag for flag in options.arguments() if flag.startswith("--job_name")]
+    assert names == ["--job_name=mine-1121-120000", "--job_name=mine-1121-120001"]
+
+
+def test_a_program_that_makes_its_options_is_told_too() -> None:
+    with pytest.raises(UserError, match="neither Beam nor the engine knows --num_wrkers"):
+        DataflowOptions(
+            project="p", region="r", temp_location="gs://b/t", image="i", more=("--num_wrkers=3",)
+        )
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"flink_master": "a:1"},
+            "--flink-master is nothing to --runner local: add --runner flink",
+        ),
+        ({"job_server": "a:1", "runner": "prism"}, "--job-server is nothing to --runner prism"),
+        (
+            {"prism": Path("prism"), "runner": "flink"},
+            "--prism is nothing .*add --runner prism, or",
+        ),
+        (
+            {"on_stop": "leave"},
+            "--on-stop is .*: add --runner flink or --runner dataflow, or leave",
+        ),
+        ({"on_stop": "leave", "runner": "prism"}, "--on-stop is nothing to --runner prism"),
+        ({"start_seconds": 5.0, "runner": "dataflow"}, "--start-timeout is nothing to --runner da"),
+    ],
+)
+def test_options_of_another_engine_are_told(options: dict[str, object], message: str) -> None:
+    engine = open_engine(EngineOptions(**options), print)  # type: ignore[arg-type]
+    with pytest.raises(UserError, match=message):
+        engine.__enter__()
 
 
 def slow(*values: object) -> object:

@@ -9,12 +9,15 @@ import pytest
 from glotmill.pipelines.engines.job_note import JobNote, note_path, read_note, write_note
 from glotmill.pipelines.engines.leftover import settle_leftover
 from glotmill.pipelines.engines.run_log import RUN_LOG, LoggedProgress, RunLog
+from glotmill.pipelines.engines.session import Engine, EngineOptions, Session
 from glotmill.pipelines.engines.worker_report import versions
 from glotmill.pipelines.errors import RunError
-from glotmill.pipelines.lock_directory import hold_directory
+from glotmill.pipelines.lock_directory import LOCK_FILE, hold_directory
 from glotmill.pipelines.preflight import check_disk, check_graph, check_workers
 from glotmill.pipelines.unit_keys import fingerprint
+from glotmill.schemas.lock import Lock
 from glotmill.schemas.manifest import Manifest
+from glotmill.schemas.recipe import Recipe
 
 
 def closed_port() -> int:
@@ -56,12 +59,42 @@ def test_a_job_of_which_nobody_knows_is_not_forgotten(tmp_path: Path) -> None:
     assert read_note(root) is not None
 
 
-def test_a_job_of_a_launcher_that_is_at_work_is_left_alone(tmp_path: Path) -> None:
+LOCK = Lock(
+    glotmill="0",
+    recipe=Recipe(glotmill=1, name="a", sources=[{"name": "s", "path": "-"}]),  # type: ignore[list-item]
+    inputs=(),
+    units=(),
+    ingest_version=0,
+)
+
+
+def test_a_launcher_that_is_at_work_is_not_disturbed(tmp_path: Path) -> None:
     root = str(tmp_path)
     write_note(root, note(stage="mix"))
+    second = Engine(EngineOptions(), None).session(LOCK, root, print)
     with hold_directory(root), pytest.raises(RunError, match="is in use by a run on"):
-        settle_leftover(root, fingerprint("x"), print)
+        second.__enter__()
     assert read_note(root) is not None
+    assert not (tmp_path / RUN_LOG).exists()
+
+
+def test_others_are_kept_out_from_before_the_preflight_to_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, seen = str(tmp_path), []
+
+    def prepare(session: Session) -> None:
+        seen.append((tmp_path / LOCK_FILE).exists())
+
+    monkeypatch.setattr(Session, "prepare", prepare)
+    with Engine(EngineOptions(), None).session(LOCK, root, print) as session:
+        assert session.held is not None
+        session.held.check()
+        with pytest.raises(RunError, match="is in use"):
+            Engine(EngineOptions(), None).session(LOCK, root, print).__enter__()
+    events = [json.loads(line)["event"] for line in (tmp_path / RUN_LOG).read_text().splitlines()]
+    assert (seen, events) == ([True], ["run_started", "run_finished"])
+    assert not (tmp_path / LOCK_FILE).exists()
 
 
 def test_a_graph_that_is_too_large_is_told() -> None:

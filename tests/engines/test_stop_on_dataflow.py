@@ -1,9 +1,13 @@
 """Ctrl-C while Dataflow works: what becomes of the job, and what the user is told."""
 
 import io
+import signal
 
+import apache_beam as beam
 import pytest
+from apache_beam.runners.runner import PipelineRunner
 
+from glotmill.pipelines.dataflow import DataflowOptions, run_on_dataflow
 from glotmill.pipelines.engines.run_log import RunLog
 from glotmill.pipelines.engines.session import Engine, EngineOptions, Session
 from glotmill.schemas.lock import Lock
@@ -52,3 +56,23 @@ def test_what_becomes_of_the_job(tmp_path, monkeypatch, on_stop, cancelled, told
     session = Session(Engine(options, None), LOCK, root, RunLog(root, "dataflow"), lines.append)
     session.stop_on_dataflow(job, "europe-west4")
     assert (job.is_cancelled, lines) == (cancelled, [told])
+
+
+class Interrupted(PipelineRunner):
+    """Ctrl-C is pressed while a job is submitted."""
+
+    job = Job()
+
+    def run_pipeline(self, pipeline, options):
+        signal.raise_signal(signal.SIGINT)
+        return self.job
+
+
+def test_a_job_that_is_submitted_while_ctrl_c_is_pressed_is_not_forgotten(monkeypatch):
+    runner = pytest.importorskip("apache_beam.runners.dataflow.dataflow_runner")
+    monkeypatch.setattr(runner, "DataflowRunner", Interrupted)
+    options = DataflowOptions(project="p-1", region="r", temp_location="gs://bucket/t", image="i")
+    stopped = []
+    with pytest.raises(KeyboardInterrupt):
+        run_on_dataflow(lambda p: p | beam.Create([1]), options, stop=stopped.append)
+    assert stopped == [Interrupted.job]

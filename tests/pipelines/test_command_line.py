@@ -133,13 +133,20 @@ def test_a_run_ends_with_the_checks_that_fail(invoke: Invoke, tmp_path: Path) ->
     )
 
 
-@pytest.mark.parametrize("options", ["filters: {min_characters: 99}", "mix: {exclude: [code]}"])
+# Of the other source every text is too short.
+OTHER = "  - {name: b, category: book, path: b.txt, language: {code: eng}}\n"
+
+
+@pytest.mark.parametrize(
+    "options", ["filters: {min_characters: 99}", f"{OTHER}mix: {{exclude: [code]}}"]
+)
 def test_a_run_that_has_nothing_to_draw(invoke: Invoke, tmp_path: Path, options: str) -> None:
     tokenizer = resources.files("glotmill.recipes") / "sample" / "tokenizer.json"
     text = RUN.partition("mix:")[0].replace("{name: a,", "{name: a, category: code,")
     tokens = f"{{tokenizer: '{tokenizer}', formats: [megatron, parquet]}}"
     (tmp_path / "recipe.yaml").write_text(f"{text}{options}\noutput: {{tokens: {tokens}}}\n")
     (tmp_path / "a.txt").write_text("One line of prose.\nAnother line of it.\n")
+    (tmp_path / "b.txt").write_text("Short.\n")
     code, output, errors = invoke("run", "recipe.yaml", "--out", "out")
     assert (code, errors) == (0, "")
     assert "\n0 tokens to train on, " in output
