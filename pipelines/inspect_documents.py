@@ -19,6 +19,7 @@ import xxhash
 
 from glotmill.dashboard.samples import rows_at
 from glotmill.pipelines.errors import UserError
+from glotmill.pipelines.scatter import scattered
 from glotmill.schemas.manifest import Manifest
 from glotmill.transforms.tables import read_batches
 
@@ -178,15 +179,7 @@ def _keys(batch: pa.RecordBatch, choice: Choice, name: str, start: int) -> Keys:
         return np.asarray(scores)
     # Of the place and not of the text, or copies of a text would be shown side by side.
     first = np.uint64(xxhash.xxh3_64_intdigest(f"inspect {name}".encode(), choice.seed))
-    return _scattered(first, np.arange(start, start + batch.num_rows, dtype=np.uint64))
-
-
-def _scattered(first: np.uint64, rows: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    """Numbers of splitmix64 (Steele et al., OOPSLA 2014) by their places after the first."""
-    mixed = first + rows * np.uint64(0x9E3779B97F4A7C15)
-    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return np.asarray(mixed ^ (mixed >> np.uint64(31)), np.uint64)
+    return scattered(first, np.arange(start, start + batch.num_rows))
 
 
 def _read(places: list[tuple[str, int]]) -> Iterator[tuple[str, dict[str, Any]]]:

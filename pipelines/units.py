@@ -312,7 +312,7 @@ def _pieces(recipe: Recipe, source: Source, group: Sequence[Input], size: int) -
 
 def _text_bytes(item: Input) -> int:
     """About how many bytes of text a file holds."""
-    packed = item.name.lower().endswith(COMPRESSED)
+    packed = item.name.lower().endswith(tuple(COMPRESSED))
     return item.size * _EXPANSION if packed else item.size
 
 

@@ -19,8 +19,17 @@ BITEXT_FORMATS: tuple[InputFormat, ...] = (
     "tmx", "moses", "tsv", "csv", "jsonl", "parquet", "xces", "po", "xliff", "messages",
 )  # fmt: skip
 
-#: What compressed files end in; it is their content that says how they are packed.
-COMPRESSED = (".gz", ".gzip", ".bgz", ".zst", ".zstd", ".bz2", ".xz", ".lzma")
+#: What compressed files end in, and how they are packed unless their content says otherwise.
+COMPRESSED: dict[str, Literal["gzip", "zstd", "bz2", "xz"]] = {
+    ".gz": "gzip",
+    ".gzip": "gzip",
+    ".bgz": "gzip",
+    ".zst": "zstd",
+    ".zstd": "zstd",
+    ".bz2": "bz2",
+    ".xz": "xz",
+    ".lzma": "xz",
+}
 
 _BY_NAME: dict[str, InputFormat] = {
     ".jsonl": "jsonl",

@@ -275,9 +275,14 @@ def did_you_mean(given: str | int, known: list[str]) -> str:
     >>> did_you_mean("plian", ["plain", "tags"])
     "did you mean 'plain'? (there are plain, tags)"
     """
-    near = difflib.get_close_matches(str(given), known, n=1, cutoff=_NEAR)
+    near = nearest_name(given, known)
     choices = f"{'there is' if len(known) == 1 else 'there are'} {', '.join(known)}"
-    return f"did you mean '{near[0]}'? ({choices})" if near else choices
+    return f"did you mean '{near}'? ({choices})" if near is not None else choices
+
+
+def nearest_name(given: str | int, known: list[str]) -> str | None:
+    """The nearest of the known names, if one is near."""
+    return next(iter(difflib.get_close_matches(str(given), known, n=1, cutoff=_NEAR)), None)
 
 
 def _known_keys(schema: dict[str, Any], location: Location, branches: _Branches) -> set[str]:

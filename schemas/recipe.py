@@ -41,7 +41,7 @@ from glotmill.schemas.output import Output as Output
 from glotmill.schemas.output import ParquetOutput as ParquetOutput
 from glotmill.schemas.output import TokenOutput as TokenOutput
 from glotmill.schemas.pairs import Pairs, unfit_options
-from glotmill.schemas.problems import did_you_mean
+from glotmill.schemas.problems import did_you_mean, nearest_name
 from glotmill.schemas.values import Category as Category
 from glotmill.schemas.values import Share as Share
 from glotmill.schemas.values import by_label, is_of_a_lock, label_of, misplaced
@@ -377,13 +377,14 @@ class Recipe(Model):
     @model_validator(mode="after")
     def _domains_known(self, info: ValidationInfo) -> Recipe:
         there = sorted({source.domain or "" for source in self.sources})
-        # A cap may be meant for sources of another recipe: a run notes those without text.
+        if "" in there or is_of_a_lock(info):
+            return self
+        # A cap like no domain may be meant for sources of another recipe: a run notes it.
         for name in self.mix.domain_caps:
-            if name not in (EVERY_DOMAIN, *there) and not is_of_a_lock(info):
-                message = did_you_mean(name, there)
-                if "" not in there and "did you mean" in message:
-                    message = f"no source is of the domain '{name}'; {message}"
-                    raise misplaced(message, "mix", "domain_caps", name)
+            known = name in (EVERY_DOMAIN, *there)
+            if not known and nearest_name(name, there) is not None:
+                message = f"no source is of the domain '{name}'; {did_you_mean(name, there)}"
+                raise misplaced(message, "mix", "domain_caps", name)
         return self
 
     @property

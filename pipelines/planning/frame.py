@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import xxhash
 
+from glotmill.pipelines.scatter import scattered
 from glotmill.schemas.formats import COMPRESSED
 from glotmill.schemas.lock import Input
 from glotmill.schemas.pairs import Pairs
@@ -82,7 +83,7 @@ class FileGroup:
 def _packing(item: Input) -> str:
     if item.format == "parquet":
         return "parquet"
-    return "packed" if item.name.lower().endswith(COMPRESSED) else "plain"
+    return "packed" if item.name.lower().endswith(tuple(COMPRESSED)) else "plain"
 
 
 def file_group(source: Source, inputs: Sequence[Input]) -> FileGroup:
@@ -196,15 +197,6 @@ def _draw_of_source(
 def _hashes(
     groups: Sequence[FileGroup], of_group: Ints, numbers: Ints, seed: int
 ) -> npt.NDArray[np.uint64]:
-    """A hash of seed, name of the file and number of the slice, for each slice.
-
-    The name is hashed once; the number is mixed in by the finaliser of SplitMix64 (Steele et al.,
-    Fast splittable pseudorandom number generators, OOPSLA 2014).
-    """
+    """A hash of seed, name of the file, which is hashed once, and number of the slice."""
     names = [xxhash.xxh3_64_intdigest(group.inputs[0].name.encode(), seed) for group in groups]
-    with np.errstate(over="ignore"):
-        mixed = np.array(names, np.uint64)[of_group]
-        mixed += (numbers.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
-        mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        return np.asarray(mixed ^ (mixed >> np.uint64(31)))
+    return scattered(np.array(names, np.uint64)[of_group], numbers + 1)

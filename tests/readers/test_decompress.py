@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from reading import read
 
-from glotmill.schemas.formats import format_by_name
+from glotmill.schemas.formats import COMPRESSED, format_by_name
 from glotmill.transforms.readers import BrokenStream, open_stream
-from glotmill.transforms.readers.decompress import _SUFFIXES, detect_compression
+from glotmill.transforms.readers.decompress import detect_compression
 
 
 def zstd(data):
@@ -216,7 +216,7 @@ def test_the_older_format_of_xz_is_told_by_its_name(write):
 
 
 def test_a_name_tells_the_format_below_every_compression_that_is_read():
-    for suffix in _SUFFIXES:
+    for suffix in COMPRESSED:
         assert format_by_name(f"a.jsonl{suffix}", bitext=False) == "jsonl", suffix
 
 

@@ -8,6 +8,7 @@ then `BrokenStream` says where and why the rest is missing.
 from collections.abc import Iterator
 from typing import BinaryIO
 
+from glotmill.schemas.formats import COMPRESSED
 from glotmill.transforms.readers.codecs import CHUNK, CodecError, decode_members
 from glotmill.transforms.readers.records import Compression
 from glotmill.transforms.readers.source import BrokenStream, RawSource
@@ -16,17 +17,6 @@ from glotmill.transforms.readers.zstd_frames import decode_zstd, is_zstd
 _HEAD = 1 << 16
 _MAX_CONTROL_SHARE = 0.01
 _CONTROLS = bytes(set(range(32)) - set(b"\t\n\r\f\x1b"))
-
-_SUFFIXES: dict[str, Compression] = {
-    ".gz": "gzip",
-    ".gzip": "gzip",
-    ".bgz": "gzip",
-    ".zst": "zstd",
-    ".zstd": "zstd",
-    ".bz2": "bz2",
-    ".xz": "xz",
-    ".lzma": "xz",
-}
 
 
 class ByteStream:
@@ -129,7 +119,7 @@ def _looks_like_text(head: bytes) -> bool:
 
 def _named_compression(path: str) -> Compression:
     name = path.lower()
-    return next((kind for end, kind in _SUFFIXES.items() if name.endswith(end)), "none")
+    return next((kind for end, kind in COMPRESSED.items() if name.endswith(end)), "none")
 
 
 def _chunks(source: RawSource, compression: Compression) -> Iterator[bytes]:
