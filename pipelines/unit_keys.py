@@ -16,7 +16,7 @@ from glotmill.transforms.evaluation_sets import EvaluationSetError, find_evaluat
 from glotmill.transforms.models.fasttext_model import BUILTIN
 
 #: Raised by one whenever ingest gives other output for the same recipe and input.
-INGEST_VERSION = 9
+INGEST_VERSION = 10
 
 #: The same for parallel text.
 PAIRS_VERSION = 5

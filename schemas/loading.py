@@ -192,14 +192,17 @@ def parse(name: str, text: str, wanted: str) -> Document:
     Raises:
         RecipeError: it is not YAML, or no map.
     """
+    document = Document({})
     try:
         tree = YAML(typ="rt").load(text)
+        if not isinstance(tree, CommentedMap):
+            raise RecipeError([Problem(Position(name), wanted)])
+        document.data = _plain(tree, name, (), document)
     except YAMLError as error:
         raise RecipeError([_syntax_problem(name, error)]) from None
-    if not isinstance(tree, CommentedMap):
-        raise RecipeError([Problem(Position(name), wanted)])
-    document = Document({})
-    document.data = _plain(tree, name, (), document)
+    except RecursionError:
+        problem = "lists or maps lie too deep in each other"
+        raise RecipeError([Problem(Position(name), problem)]) from None
     return document
 
 

@@ -383,6 +383,7 @@ def test_several_errors_come_at_once_in_the_order_of_the_file(errors):
         (HEAD + "sources: *base\n", "3: not valid YAML: found undefined alias 'base'"),
         (HEAD + "---\nname: b\n",
          "3: not valid YAML: but found another document"),
+        (f"name: {'[' * 5_000}{']' * 5_000}\n", "1: lists or maps lie too deep in each other"),
         ("name: a\n\tseed: 1\n",
          "2: not valid YAML: found character '\\t' that cannot start any token"),
     ],

@@ -102,10 +102,11 @@ def to_bytes(array: pa.Array) -> pa.Array:
 
 
 def to_strings(array: pa.Array) -> pa.Array:
-    """Return any column as strings.
+    r"""Return any column as strings.
 
-    Bytes that are no UTF-8 are replaced; numbers, lists and structs become JSON text; what has no
-    JSON, as NaN, becomes null; times and decimals are written as Arrow writes them.
+    Bytes that are no UTF-8 stand as escapes such as ``\xff``; numbers, lists and structs become
+    JSON text; what has no JSON, as NaN, becomes null; times and decimals are written as Arrow
+    writes them.
     """
     if pt.is_dictionary(array.type):
         array = array.dictionary_decode()
@@ -123,7 +124,9 @@ def _decode(array: pa.Array) -> pa.Array:
     try:
         return array.cast(pa.string())
     except pa.ArrowInvalid:
-        values = [value and value.decode("utf-8", "replace") for value in array.to_pylist()]
+        values = [
+            value and value.decode("utf-8", "backslashreplace") for value in array.to_pylist()
+        ]
         return pa.array(values, pa.string())
 
 
