@@ -66,3 +66,8 @@ def print_bandings(console: Console, similarity: float, permutations: int) -> No
         f"deduplicate: {{near: {{bands: {bands}, rows: {rows}}}}}",
         markup=False,
     )
+    console.print(
+        "pairs that are compared in vain count like those that are missed there; 'verify' passes "
+        "over them, so that more bands of fewer rows find more and cost little",
+        markup=False,
+    )

@@ -44,12 +44,29 @@ Ints = npt.NDArray[np.int64]
 
 
 def scopes_of(scope: str, unit: IndexedUnit, batch: pa.RecordBatch) -> list[str]:
-    """Name of what each row is compared within; `label` is read from the batch."""
+    """Name of what texts are equal within, for each row; `label` is read from the batch."""
     if scope == "label":
         labels: list[str] = batch.column("label").to_pylist()
         return labels
     name = {"source": unit.source, "category": unit.category, "all": ""}[scope]
     return [name] * batch.num_rows
+
+
+def _near_scopes_of(scope: str, unit: IndexedUnit, batch: pa.RecordBatch) -> list[str]:
+    """The same for near duplicates: of a pair, whatever the scope, its languages belong to it.
+
+    The translations of one text share its shingles, so pairs of other languages, and the text by
+    itself, look like near duplicates of a pair. `label` is read where `_reads_label` says so.
+    """
+    names = scopes_of(scope, unit, batch)
+    if scope == "label" or unit.category != "bitext":
+        return names
+    labels = batch.column("label").to_pylist()
+    return [f"{name}\0{label}" for name, label in zip(names, labels, strict=True)]
+
+
+def _reads_label(scope: str, unit: IndexedUnit) -> bool:
+    return scope == "label" or unit.category == "bitext"
 
 
 def num_key_partitions(num_documents: int, near: recipe.Near) -> int:
@@ -74,11 +91,13 @@ class _ReadBandKeys(beam.DoFn):
 
     def process(self, element: tuple[int, Iterable[bytes]]) -> Iterator[pa.RecordBatch]:
         ordinal, removed = element[0], np.frombuffer(b"".join(element[1]), np.int64)
-        columns = ["band_keys", "num_shingles", *(["label"] if self._scope == "label" else [])]
+        unit = self._corpora.unit(ordinal)
+        more = ["label"] if _reads_label(self._scope, unit) else []
+        columns = ["band_keys", "num_shingles", *more]
         for batch, ids in self._corpora.batches(ordinal, columns):
             compared = np.asarray(batch.column("num_shingles")) > 0
             compared &= ~np.isin(ids, removed)
-            names = scopes_of(self._scope, self._corpora.unit(ordinal), batch)
+            names = _near_scopes_of(self._scope, unit, batch)
             keys = fixed_bytes(batch.column("band_keys"), np.dtype("<u8"))[compared]
             keys = keys ^ salts(names)[compared, None]
             columns_of_all = [

@@ -31,7 +31,7 @@ from glotmill.transforms.tables import write_table
 from glotmill.transforms.unit_index import OVERSIZED_PATH, Corpora, UnitIndex
 
 #: Raised by one whenever the stage gives other output for the same recipe and input.
-VERSION = 4
+VERSION = 5
 # Documents whose hashes one worker reads in the time another takes to start.
 _DOCUMENTS_PER_WORKER = 2_000_000
 # The same where near duplicates are looked for too.

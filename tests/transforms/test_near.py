@@ -470,6 +470,74 @@ def test_what_another_corpus_removed_is_not_compared_with(make_corpus):
     assert removals(corpus, against) == {}
 
 
+VERSE_CODES = ("en", "ru", "he", "hi", "ar")
+PAIRS = {"category": "bitext", "pairs": {"translation": "t"}}
+MULTIWAY = {"category": "bitext", "pairs": {"translation": "t", "pairing": "multiway"}}
+
+
+def make_verses():
+    """Verses in all of VERSE_CODES, and the same with a word less in each language."""
+    draw = random.Random(4)
+    words = [
+        {code: [make_word(draw, code) for _ in range(40)] for code in VERSE_CODES} for _ in range(6)
+    ]
+    whole = [{code: " ".join(each) for code, each in verse.items()} for verse in words]
+    edited = [{code: " ".join(each[1:]) for code, each in verse.items()} for verse in words]
+    return whole, edited
+
+
+def sides(verse, *codes):
+    return {code: verse[code] for code in codes}
+
+
+def pairs_of(verses):
+    return [sides(verse, "en", other) for other in VERSE_CODES[1:] for verse in verses]
+
+
+@pytest.mark.parametrize("verify", ["sketch", "jaccard", "none"])
+@pytest.mark.parametrize("scope", ["label", "source", "category", "all"])
+def test_pairs_are_compared_with_pairs_of_their_languages(make_corpus, scope, verify):
+    # Two pairs that share a side have a similarity of a third.
+    options = near_options({"scope": scope}, verify=verify, min_similarity=0.25, bands=40, rows=3)
+    whole, edited = make_verses()
+    of_three, of_four = VERSE_CODES[:3], VERSE_CODES[:4]
+    units = [
+        [("en", verse["en"]) for verse in whole],
+        pairs_of(whole),
+        [sides(verse, *codes) for verse in whole for codes in (of_three, of_four)],
+    ]
+    copies = [
+        [("en", edited[0]["en"])],
+        # Whichever side is the source.
+        [sides(edited[0], "en", "ru"), sides(edited[1], "he", "en")],
+        [sides(edited[0], *of_three[::-1]), sides(edited[1], *of_four[::-1])],
+    ]
+    # Behind the others, so that these are what goes.
+    removed = {
+        doc_id(number, len(rows) + place)
+        for number, (rows, more) in enumerate(zip(units, copies, strict=True))
+        for place in range(len(more))
+    }
+    all_rows = [rows + more for rows, more in zip(units, copies, strict=True)]
+    corpus = corpus_of(make_corpus, all_rows, options, [{}, PAIRS, MULTIWAY])
+    assert [unit.num_rows for unit in corpus.index().units] == list(map(len, all_rows))
+    found = removals(corpus, options)
+    assert {identity for identity, (goes, *_) in found.items() if goes} == removed
+    assert {size for *_, size in found.values()} == {2}
+
+
+def test_pairs_of_another_corpus_are_compared_by_their_languages(make_corpus):
+    options = near_options({"scope": "all"}, min_similarity=0.25, bands=40, rows=3)
+    whole, edited = make_verses()
+    before = [[("en", verse["en"]) for verse in whole], [sides(each, "en", "he") for each in whole]]
+    other = corpus_of(make_corpus, before, options, [{}, PAIRS])
+    other.complete("deduplicate", remove(other, options))
+    now = [sides(whole[0], "en", "ru"), sides(edited[0], "he", "en"), sides(whole[1], "ru", "he")]
+    corpus = corpus_of(make_corpus, [now, [("ru", whole[0]["ru"])]], options, [PAIRS, {}])
+    found = removals(corpus, options.model_copy(update={"against": [other.root]}))
+    assert {identity: goes for identity, (goes, *_) in found.items()} == {doc_id(0, 1): True}
+
+
 def test_oversized_clusters_are_noted_with_samples(make_corpus):
     options = near_options({}, max_cluster=2, on_oversized="keep", min_similarity=0.5)
     draw = random.Random(9)
