@@ -53,9 +53,11 @@ class HeldOut:
         """Whether a text in one language followed by one in another is held out.
 
         Languages that are taken for one another count as one: the macrolanguage and its members,
-        and those that are written alike.
+        and those that are written alike; and so do forms of one script.
 
         >>> HeldOut.parse("swa_Latn>eng_Latn").covers("swh_Latn", "eng_Latn")
+        True
+        >>> HeldOut.parse("eng_Latn-zho_Hans").covers("eng_Latn", "yue_Hant")
         True
         """
         there = _same(self.first, source) and _same(self.second, target)

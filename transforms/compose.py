@@ -104,8 +104,7 @@ class ComposeUnits:
     def _row_batch(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """The rows of drawables, tokenized where a tokenizer is named."""
         columns = dict(zip(batch.schema.names, batch.columns, strict=True))
-        hashes = columns["content_hash"].to_pylist()
-        columns["draw"] = pa.array([sample_draw(self._seed, each) for each in hashes], pa.int64())
+        columns["draw"] = pa.array(draws_of(batch, self._seed), pa.int64())
         if self._tokenizer is None:
             columns["num_tokens"] = columns["num_fallback_tokens"] = _zeros(batch.num_rows)
         else:
@@ -115,6 +114,22 @@ class ComposeUnits:
             columns["num_fallback_tokens"] = pa.array(found.num_fallback)
         arrays = [columns[name] for name in self._schema.names]
         return pa.RecordBatch.from_arrays(arrays, schema=self._schema)
+
+
+def draws_of(batch: pa.RecordBatch, seed: int) -> list[int]:
+    """The draw of each drawable: of pairs that are written both ways one for both.
+
+    They are then drawn together at any rate, and `again` is right of what is drawn.
+
+    Args:
+        batch: with the columns content_hash and again; what is there again follows the first.
+        seed: of the recipe.
+    """
+    draws: list[int] = []
+    columns = (batch.column(name).to_pylist() for name in ("content_hash", "again"))
+    for content_hash, again in zip(*columns, strict=True):
+        draws.append(draws[-1] if again else sample_draw(seed, content_hash))
+    return draws
 
 
 def _zeros(num_rows: int) -> pa.Array:

@@ -35,7 +35,7 @@ from glotmill.transforms.tokenizers.base import TokenizerError
 from glotmill.transforms.tokenizers.load import sha256_of
 
 #: Raised by one whenever the stage gives other output for the same recipe and input.
-VERSION = 3
+VERSION = 4
 FERTILITY_PATH = "compose/fertility.parquet"
 # Bytes of text that one worker tokenizes, or counts, in the time another takes to start.
 _TOKENIZED_PER_WORKER = 32 * 2**20

@@ -16,6 +16,8 @@ from glotmill.pipelines.run import execute, prepare
 from glotmill.pipelines.stages.base import Job
 from glotmill.pipelines.summary import counts_by_kind, print_summary, summary_rows
 from glotmill.schemas.loading import load_recipe
+from glotmill.schemas.templates import template_of
+from glotmill.transforms.templates import parse
 
 RECIPE = """\
 glotmill: 1
@@ -122,6 +124,27 @@ def test_both_directions_and_two_epochs_are_counted(ran):
     held_out = max(row["num_validation"] for row in german)
     assert first + held_out == 47
     assert sum(row["num_repeated"] for row in german) == 3 * first
+
+
+@pytest.mark.parametrize("rate", [0.4, 1.5])
+def test_pairs_that_are_told_as_drawn_are_those_of_the_shards(tmp_path, rate):
+    recipe, root, manifests = run(tmp_path, RECIPE.replace("rate: 2", f"rate: {rate}"))
+    written = Counter()
+    for path in Path(root, "shards").glob("train-*.parquet"):
+        for row in pq.read_table(path).to_pylist():
+            if row["category"] == "bitext":
+                found = parse(template_of("emma500"), row["text"])
+                written.update(
+                    frozenset(zip(found.labels, each, strict=True)) for each in found.rows
+                )
+    rows = pq.read_table(f"{root}/statistics/pairs.parquet").to_pylist()
+    assert sum(row["num_train"] for row in rows) == len(written) > 0
+    assert sum(row["num_repeated"] for row in rows) == written.total() - len(written)
+    assert min(written.values()) == 2
+    told = dict(summary_rows(counts_by_kind(recipe, root, manifests).values()))
+    assert told["drawn for training"][1] == len(written)
+    held_out = told["held out for validation"][1]
+    assert told.get("not drawn", [0, 0])[1] == 57 - held_out - len(written)
 
 
 def kept_lengths(root):

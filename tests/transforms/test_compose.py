@@ -250,7 +250,10 @@ def test_pseudo_documents_are_groups_of_pairs_twice(composed):
     assert found == expected
     hashes = rows.column("content_hash").to_pylist()
     assert len(set(hashes)) == len(hashes)
-    assert rows.column("draw").to_pylist() == [sample_draw(SEED, each) for each in hashes]
+    # Both directions of a group are drawn together, by the first of them.
+    assert rows.column("again").to_pylist() == [False, True] * (len(hashes) // 2)
+    firsts = [each for first in hashes[::2] for each in (first, first)]
+    assert rows.column("draw").to_pylist() == [sample_draw(SEED, each) for each in firsts]
 
 
 def texts_of(corpus, unit):

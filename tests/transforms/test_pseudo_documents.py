@@ -420,6 +420,26 @@ def test_rates_and_copies_are_of_documents(mixed):
     assert 430 < len(train) < 570
 
 
+@pytest.mark.parametrize("rate", [0.03, 0.5, 1.3])
+def test_both_directions_of_a_group_are_drawn_together(mixed, rate):
+    tiers = [{"name": "a", "at_least": 0, "rate": rate}]
+    units = [pairs(*numbered(600)), pairs(*numbered(400, (DEU, ENG), start=600), source="s1")]
+    plan, train, _ = mixed(units, {"directions": "both"}, tiers=tiers, validation={"share": 0})
+    drawn = {"eng_Latn>deu_Latn": Counter(), "deu_Latn>eng_Latn": Counter()}
+    for row in train:
+        _, rows = content(row)
+        drawn[row["original_code"]].update(tuple(sorted(texts)) for texts in rows)
+    forth, back = drawn.values()
+    assert forth == back
+    # The documents differ in length.
+    assert len(forth) == pytest.approx(1_000 * min(rate, 1), abs=50)
+    # What is drawn is still within a document of what is wanted.
+    (row,) = plan
+    realised = sum(each["num_words"] for each in train)
+    longest = max(each["num_words"] for each in train)
+    assert abs(realised - row["planned_count"]) <= longest
+
+
 @pytest.mark.parametrize("directions", ["hashed", "both"])
 def test_statistics_count_pairs(mixed, tmp_path, directions):
     """Once: written the other way they are repeated, so that what is not drawn can be told."""
