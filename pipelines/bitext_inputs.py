@@ -22,6 +22,9 @@ OF_SEVERAL_FILES = ("moses", "messages")
 _NUM_BATCHES = 20
 # Files of a faulty group that a message names.
 _NUM_SHOWN = 4
+# What OPUS packs together with line-aligned texts: endings in the place of the language, and names.
+_ABOUT_LINES = ("ids", "scores")
+_ABOUT_CORPUS = ("README", "LICENSE")
 
 
 def together(
@@ -39,7 +42,7 @@ def together(
     of_codes: dict[str, storage.InputFile] = {}
     if pairs.line_codes is not None:
         of_codes, files = _parted(pairs.line_codes, files)
-    for file in files:
+    for file in _without_notes(pairs, files, kind):
         parts = parts_of_name(file.path, source)
         if parts is None:
             raise UserError(
@@ -73,12 +76,21 @@ def _parted(
     return of_codes, others
 
 
+def _without_notes(
+    pairs: Pairs, files: Sequence[storage.InputFile], kind: InputFormat
+) -> Sequence[storage.InputFile]:
+    """Leaves out what OPUS packs beside line-aligned files to describe the corpus."""
+    if kind != "moses" or pairs.align is not None:
+        return files
+    return [each for each in files if each.path.rpartition("/")[2] not in _ABOUT_CORPUS] or files
+
+
 def _leave_out_links(source: Source, group: list[storage.InputFile], kind: InputFormat) -> None:
-    """Takes OPUS's `.ids` out of files that belong together: it links sentences, and is no text."""
+    """Takes OPUS's `.ids` and `.scores` out of files that belong together: they are no text."""
     pairs = source.pairs or Pairs()
     if kind != "moses" or pairs.align is not None or len(pairs.codes) == len(group):
         return
-    texts = [file for file in group if _code_of(file, source) != "ids"]
+    texts = [file for file in group if _code_of(file, source) not in _ABOUT_LINES]
     if len(texts) >= 2:
         group[:] = texts
 

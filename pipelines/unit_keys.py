@@ -19,7 +19,7 @@ from glotmill.transforms.models.fasttext_model import BUILTIN
 INGEST_VERSION = 10
 
 #: The same for parallel text.
-PAIRS_VERSION = 5
+PAIRS_VERSION = 6
 
 #: The same where text of evaluation sets is looked for.
 DECONTAMINATE_VERSION = 3

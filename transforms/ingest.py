@@ -35,6 +35,7 @@ from glotmill.transforms import storage
 from glotmill.transforms.batches import Annotator, annotated, chained_schema, with_columns
 from glotmill.transforms.custom import make_annotator, make_filter
 from glotmill.transforms.decide import DecideDrops, drop_rules
+from glotmill.transforms.details import named, names_of_paths
 from glotmill.transforms.identify import IdentifyLanguage
 from glotmill.transforms.measure import MeasureText
 from glotmill.transforms.normalise import NormaliseText
@@ -183,7 +184,8 @@ class UnitIngester:
         source = self._sources[unit.source]
         with ExitStack() as stack:
             schema, pairs = self._schemas[source.name], source.is_bitext
-            work = _UnitWork(self._root, unit, schema, stack, pairs=pairs)
+            documents = source.pairs.documents if source.pairs else ()
+            work = _UnitWork(self._root, unit, schema, stack, pairs=pairs, documents=documents)
             for part in unit.slices:
                 if source.is_bitext:
                     self._pair_ingester(source).ingest(work, part)
@@ -250,10 +252,18 @@ class _UnitWork:
     """Files and sums of the unit at hand."""
 
     def __init__(
-        self, root: str, unit: Unit, schema: pa.Schema, stack: ExitStack, *, pairs: bool
+        self,
+        root: str,
+        unit: Unit,
+        schema: pa.Schema,
+        stack: ExitStack,
+        *,
+        pairs: bool,
+        documents: Sequence[str] = (),
     ) -> None:
         self._root = root
         self._unit = unit
+        self._names = names_of_paths(unit.slices, documents)
         self._schema = schema
         tables = {
             "documents": schema,
@@ -304,10 +314,13 @@ class _UnitWork:
         self._statistics.append(summarise(table, {"stage": FOLDER}))
 
     def reject(self, name: str, rejects: Sequence[Reject]) -> None:
-        """Writes what a reader rejected."""
+        """Writes what a reader rejected; in the details paths are as names of files are."""
         if not rejects:
             return
-        rows = [(self._unit.source, name, r.offset, r.reason, r.detail, r.excerpt) for r in rejects]
+        source, names = self._unit.source, self._names.get(name, {})
+        rows = [
+            (source, name, r.offset, r.reason, named(r.detail, names), r.excerpt) for r in rejects
+        ]
         arrays = [
             pa.array(list(column), field.type)
             for column, field in zip(zip(*rows, strict=True), REJECTED, strict=True)

@@ -320,6 +320,55 @@ def test_malformed_files_end_in_rejects(ingest, tmp_path, name):
     assert all(row["detail"] for row in rejects)
 
 
+LINKS = (
+    '<cesAlign><linkGrp fromDoc="en/a.xml" toDoc="de/a.xml"><link xtargets="1;1"/></linkGrp>'
+    '<linkGrp fromDoc="en/b.xml" toDoc="de/b.xml"><link xtargets="1;1"/></linkGrp></cesAlign>'
+)
+SENTENCE = "<text><s id='1'>A sentence of some words.</s></text>"
+NAMED_SIDES = [{"text": "e", "code": "en"}, {"text": "d", "code": "de"}]
+
+
+@pytest.mark.parametrize(
+    ("files", "source", "details"),
+    [
+        (
+            {"c/a.en": b"Good day\n\xff\n", "c/a.de": b"Guten Tag\nJa\n"},
+            {"path": "c/a.*", "format": "moses"},
+            ["c/a.en: invalid start byte 0xff at byte 0 of the record"],
+        ),
+        (
+            {"en.json": b'{"a": "one", "b": 2, "c": "x"}', "de.json": b'{"a": "eins", "b": "c"}'},
+            {"path": "*.json", "format": "messages"},
+            ["en.json: 'b' is no string", "1 of at least 2 segments: en"],
+        ),
+        (
+            {"a.tsv": b"e\td\nGood day\tGuten Tag\n", "b.tsv": b"e\tf\n1\t2\n"},
+            {"path": "*.tsv", "pairs": {"sides": NAMED_SIDES}},
+            ["b.tsv has no column 'd'; it has 'e', 'f'"],
+        ),
+        (
+            {"a.xml": LINKS.encode(), "docs/en/a.xml": SENTENCE, "docs/de/a.xml": SENTENCE},
+            {"path": "a.xml", "format": "xces", "pairs": {"documents": ["docs/", "more"]}},
+            ["'en/b.xml' is not in docs, more"],
+        ),
+    ],
+)
+def test_paths_in_details_are_relative_to_the_recipe(tmp_path, files, source, details):
+    corpora = tmp_path / "here", tmp_path / "elsewhere" / "and deeper"
+    recipe = {"name": "s", "category": "bitext", **source}
+    options = {"glotmill": 1, "name": "a", "identify": {"enabled": False}}
+    found = []
+    for folder in corpora:
+        for name, content in files.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+        (folder / "more").mkdir()
+        (folder / "recipe.yaml").write_text(yaml.safe_dump({**options, "sources": [recipe]}))
+        done = Ingested(folder / "recipe.yaml", str(folder / "out"))
+        found.append([row["detail"] for row in done.tables["rejected"]])
+    assert found == [details] * 2
+
+
 def test_a_segment_of_a_million_characters_is_dropped(ingest, tmp_path):
     (tmp_path / "a.tmx").write_text(tmx([*rows(1), [("en", "word " * 200_000), ("de", "Wort")]]))
     done = ingest({"path": "a.tmx"})

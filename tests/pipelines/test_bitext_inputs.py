@@ -205,15 +205,24 @@ def test_codes_are_in_the_order_of_the_list_in_the_recipe(load, tmp_path, names,
     [
         ({}, ["b.de", "b.en"]),
         ({"codes": ["de", "en"]}, ["b.de", "b.en"]),
-        ({"codes": ["de", "en", "fr"]}, ["b.de", "b.en", "b.ids"]),
-        ({"align": "^(.*)[.]([a-z]+)$"}, ["b.de", "b.en", "b.ids"]),
+        ({"codes": ["de", "en", "fr", "sv"]}, ["b.de", "b.en", "b.ids", "b.scores"]),
+        ({"align": "^(.*)[.]([a-z]+)$"}, ["b.de", "b.en", "b.ids", "b.scores"]),
     ],
 )
-def test_ids_of_opus_are_no_language(load, tmp_path, pairs, names):
-    for name in ("b.de", "b.en", "b.ids"):
+def test_ids_and_scores_of_opus_are_no_languages(load, tmp_path, pairs, names):
+    for name in ("b.de", "b.en", "b.ids", "b.scores"):
         write(tmp_path / name, ENGLISH)
     lock = lock_of(load({"path": "b.*", "format": "moses", "pairs": pairs}))
     assert [each.name for each in lock.inputs] == names
+
+
+def test_notes_of_opus_beside_the_texts_are_left_out(load, tmp_path):
+    for name in ("b.de", "b.en", "README", "LICENSE"):
+        write(tmp_path / "d" / name, ENGLISH)
+    lock = lock_of(load({"path": "d/*", "format": "moses"}))
+    assert [each.name for each in lock.inputs] == ["d/b.de", "d/b.en"]
+    with pytest.raises(UserError, match="README does not say which files belong to it"):
+        lock_of(load({"path": "d/README", "format": "moses"}))
 
 
 def test_a_path_in_which_no_language_is_found(load, tmp_path):

@@ -7,6 +7,9 @@ from bitext_reading import read_units
 from hypothesis import given
 from hypothesis import strategies as st
 
+from glotmill.transforms.readers import Reject
+from glotmill.transforms.readers.bitext.xml_cutting import Markup, cut
+
 HEADER = 'msgid ""\nmsgstr ""\n"Content-Type: text/plain; charset={}\\n"\n"Language: {}\\n"\n\n'
 strings = st.text(st.characters(blacklist_categories=["Cs"]), min_size=1, max_size=12)
 
@@ -168,6 +171,47 @@ def test_xliff_units_that_are_not_approved(write):
     assert len(read_units(write(content), "xliff", keep_unreviewed=True).units) == 3
 
 
+@pytest.mark.parametrize(
+    ("whole", "broken"),
+    [
+        ('<target xml:lang="fr-CA">h</target></trans-unit>', '<target xml:lang="fr-CA">h</target>'),
+        ("<target>f &oops;</target></trans-unit>", "<target>f</target>"),
+        ("f &oops;</target></trans-unit>", "f" * 5000 + "</target>"),
+    ],
+)
+def test_a_unit_of_xliff_that_is_not_closed_where_a_file_begins(write, whole, broken):
+    content = XLIFF_1.replace("<target/>", "<target>j</target>").replace(whole, broken)
+    out = read_units(write(content.encode()), "xliff", max_record_bytes=4000)
+    assert out.pairs[-1] == (("en", "i"), ("fr", "j"))
+    assert out.values("document")[-1] == "b.txt"
+    assert sum(reason in ("unclosed_unit", "record_too_long") for reason in out.reasons) == 1
+
+
+@pytest.mark.parametrize("size", [1, 7, 100, 5000])
+def test_tags_of_groups_are_seen_however_the_stream_is_cut(size):
+    markup = Markup("u", (), "", allows_text=True, group="g")
+    content = (
+        b"<r><u>0</u><!-- <g n='c'> --><![CDATA[<g n='d'>]]><g n='>'><u>1</u><u/> <g n='2'> <u>"
+        + b"x" * 900
+        + b"<g n='3'>"
+        + b"y" * 900
+        + b"<u>4<g n='4'><u>5</u>"
+        + b"z" * (1 << 17)
+        + b"<g n='6'><u>6</u></g><u>7</u><g n='8><u>8</u></r>"
+    )
+    chunks = (content[begin : begin + size] for begin in range(0, len(content), size))
+    blocks = list(cut(chunks, markup, position=0, start=0, end=None, limit=200))
+    units = [unit for block in blocks for unit in block.units]
+    assert units == [b"<u>0</u>", b"<u>1</u>", b"<u/>", *(b"<u>%d</u>" % n for n in (5, 6, 7, 8))]
+    groups = [group for block in blocks for group in block.groups]
+    assert groups == [
+        *(b"", b"<g n='>'>", b"<g n='>'>", b"<g n='4'>"),
+        *(b"<g n='6'>", b"</g>", b"<g n='8>"),
+    ]
+    reasons = [reject.reason for block in blocks for reject in block.rejects]
+    assert reasons == ["record_too_long", "unclosed_unit"]
+
+
 def test_xliff_2(write):
     content = """<xliff xmlns="urn:oasis:names:tc:xliff:document:2.0" version="2.0"
  srcLang="en" trgLang="ja"><file id="f1"><unit id="u1"><segment><source>a<pc id="1">b</pc></source>
@@ -219,6 +263,24 @@ def test_a_message_that_is_no_string_is_one_reject_where_its_key_stands(write):
     ]
     french = write(b'{"e": "x y"}', "fr.json")
     assert read_units([german, english, french], "messages").values("external_id") == ["a", "e"]
+
+
+def test_a_key_of_messages_that_a_file_has_twice(write):
+    english = write(b'{"a.b": "one", "a": {"b": "two"}, "c": "three", "d": {"e": "5"}}', "en.json")
+    german = write(b'{"a.b": "eins", "a": {"b": "zwei"}, "c": "drei", "d.e": "V"}', "de.json")
+    out = read_units([english, german], "messages")
+    assert out.texts == [("three", "drei"), ("5", "V")]
+    detail = f"{english}: 'a.b' is there twice, as a key with dots and in objects"
+    assert out.rejects == [Reject(0, "repeated_key", detail, "two")]
+
+
+def test_names_that_begin_with_an_at_are_no_messages_at_any_depth(write):
+    paths = [
+        write(b'{"@m": 1, "nav": {"@x": "note", "@y": {"z": "n"}, "a": "%b"}}' % code, name)
+        for code, name in ((b"one", "en.json"), (b"eins", "de.json"))
+    ]
+    out = read_units(paths, "messages")
+    assert (out.values("external_id"), out.rejects) == (["nav.a"], [])
 
 
 @pytest.mark.data

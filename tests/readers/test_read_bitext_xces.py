@@ -114,3 +114,51 @@ def test_broken_alignments(write):
     assert read_units(write(ALIGNMENT[:300].encode()), "xces").reasons[-1] == "truncated_file"
     assert read_units(write(ALIGNMENT.encode("utf-16")), "xces").reasons == ["not_utf8"]
     assert read_units(write(b"x"), "xces").reasons == ["truncated_file"]
+
+
+GROUPS = """<cesAlign version="1.0">
+<linkGrp fromDoc="en/a.xml" toDoc="de/a.xml">
+<link id="a1" xtargets="1;1"/>
+<link id="a2" xtargets="2;2"/>
+</linkGrp>
+<linkGrp fromDoc="en/b.xml" toDoc="de/b.xml">
+<link id="b1" xtargets="1;1"/>
+<link id="b2" xtargets="2;2"/>
+</linkGrp>
+</cesAlign>
+"""
+
+
+def in_two_documents(folder):
+    for language in ("en", "de"):
+        (folder / language).mkdir()
+        for name in ("a", "b"):
+            sentences = [f'<s id="{number}">{language} {name}{number}</s>' for number in "12"]
+            (folder / language / f"{name}.xml").write_text(f"<text>{''.join(sentences)}</text>")
+    return (str(folder),)
+
+
+@pytest.mark.parametrize(
+    ("whole", "broken", "lost", "reason"),
+    [
+        ('2;2"/>\n</linkGrp>\n<l', '2;2">\n</linkGrp>\n<l', ["a2"], "unclosed_unit"),
+        ('"b1" xtargets="1;1"/>', '"b1" xtargets="1;1">', ["b1"], "unclosed_unit"),
+        ('"a2" xtargets="2;2"/>', f'"a2" xtargets="{"2 " * 99}">', ["a2"], "record_too_long"),
+        ('"a2" xtargets="2;2"/>', '"a2" xtargets="2;2" <!-- -->', ["a2"], "unclosed_unit"),
+        ('</linkGrp>\n<linkGrp fromDoc="en/b', '<p/><linkGrp fromDoc="en/b', [], None),
+        ('en/b.xml" toDoc', "en/b.xml toDoc", ["b1", "b2"], "missing_document"),
+        ('<linkGrp fromDoc="en/b', '<inkGrp fromDoc="en/b', ["b1", "b2"], "missing_document"),
+    ],
+)
+def test_what_is_broken_at_a_group_leaves_no_link_to_other_documents(
+    tmp_path, write, whole, broken, lost, reason
+):
+    assert GROUPS.count(whole) == 1
+    content = GROUPS.replace(whole, broken).encode()
+    out = read_units(
+        write(content), "xces", documents=in_two_documents(tmp_path), max_record_bytes=150
+    )
+    kept = [name for name in ("a1", "a2", "b1", "b2") if name not in lost]
+    assert out.texts == [(f"en {name}", f"de {name}") for name in kept]
+    assert out.values("external_id") == kept
+    assert out.reasons == [reason] * len(lost)

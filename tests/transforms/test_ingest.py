@@ -202,6 +202,15 @@ def test_a_file_of_another_kind_is_one_reject(ingest, tmp_path):
     assert "other" in row["detail"]
 
 
+def test_details_name_files_as_rows_do(ingest, tmp_path):
+    pq.write_table(pa.table({"txt": [ENGLISH]}), tmp_path / "a.parquet")
+    content = (tmp_path / "a.parquet").read_bytes()
+    done = ingest({"b/a.parquet": content}, {"format": "parquet", "language": {"code": "en"}})
+    (row,) = done.rows("rejected")
+    assert row["reason"] == "missing_column"
+    assert row["detail"] == "b/a.parquet has no column 'text'; it has 'txt'; did you mean 'txt'?"
+
+
 @pytest.mark.parametrize("content", ["", "\n\n"])
 def test_a_file_of_nothing(ingest, content):
     done = ingest({"a.jsonl": content}, {"format": "jsonl", "language": {"code": "en"}})

@@ -19,16 +19,19 @@ def read_messages(paths: Sequence[str], options: BitextOptions) -> Iterator[Read
     """Read a unit for each key, with the message of each file that has it.
 
     Files are held in memory as wholes, as their keys stand in any order. Objects inside objects
-    have dotted keys; keys that begin with ``@`` are about the file and not read. Codes are the
-    files' names without their endings, unless `BitextOptions.codes` gives them. Units come in the
-    order in which keys are first met; the offset is their number in it.
+    have dotted keys; names that begin with ``@``, at any depth, are about the file and not read.
+    Codes are the files' names without their endings, unless `BitextOptions.codes` gives them. Units
+    come in the order in which keys are first met; the offset is their number in it.
 
-    Rejects: ``missing_side``, ``wrong_type`` (a value that is no string), and for a file
-    ``invalid_json``, ``not_an_object``, ``document_too_long`` and those of streams, with offset 0.
+    Rejects: ``missing_side``, ``wrong_type`` (a value that is no string), ``repeated_key`` (a file
+    has a dotted key twice, so that it is not known which message belongs to those of others), and
+    for a file ``invalid_json``, ``not_an_object``, ``document_too_long`` and those of streams, with
+    offset 0.
     """
     batch = UnitBatch(options)
     messages: dict[str, list[tuple[str | None, str]]] = {}
     wrong: dict[str, tuple[str, str]] = {}
+    repeated: dict[str, tuple[str, str]] = {}
     for index, path in enumerate(paths):
         code = options.code(index) or _stem(path)
         try:
@@ -37,13 +40,21 @@ def read_messages(paths: Sequence[str], options: BitextOptions) -> Iterator[Read
             detail = f"{path}: {problem.detail}"
             batch.rejects.append(Reject(0, problem.reason, detail, ""))
             continue
+        seen: set[str] = set()
         for key, value in _flattened(content):
             row = messages.setdefault(key, [])
+            if key in seen:
+                detail = f"{path}: {key!r} is there twice, as a key with dots and in objects"
+                repeated.setdefault(key, (detail, excerpt(str(value).encode())))
+            seen.add(key)
             if isinstance(value, str):
                 row.append((code, value))
             else:
                 wrong.setdefault(key, (f"{path}: {key!r} is no string", str(value)[:200]))
     for number, (key, row) in enumerate(messages.items()):
+        if key in repeated:
+            batch.rejects.append(Reject(number, "repeated_key", *repeated[key]))
+            continue
         if key in wrong:
             batch.rejects.append(Reject(number, "wrong_type", *wrong[key]))
             if len(row) < options.min_segments:
@@ -93,12 +104,17 @@ def _load(path: str, options: BitextOptions) -> dict[str, Json]:
 
 def _flattened(content: dict[str, Json]) -> Iterator[tuple[str, Json]]:
     """Give dotted keys and values, without recursion."""
-    pending = [(key, value) for key, value in reversed(content.items())]
+    pending = list(_named(content))
     while pending:
         key, value = pending.pop()
-        if key.startswith("@"):
-            continue
         if isinstance(value, dict):
-            pending += [(f"{key}.{name}", inner) for name, inner in reversed(value.items())]
+            pending += _named(value, f"{key}.")
         else:
             yield key, value
+
+
+def _named(content: dict[str, Json], prefix: str = "") -> Iterator[tuple[str, Json]]:
+    """Give the entries of an object, the last first, without those that are about the file."""
+    for name, value in reversed(content.items()):
+        if not name.startswith("@"):
+            yield prefix + name, value

@@ -99,8 +99,8 @@ def read_moses(
         is_checked: Whether `check_aligned` has been asked; then no lines are counted.
     """
     if len(paths) < options.min_segments:
-        detail = f"{len(paths)} files where at least {options.min_segments} are needed"
-        yield rejected([Reject(0, "missing_side", detail, " ".join(paths)[:200])])
+        wanted = f"{len(paths)} files where at least {options.min_segments} are needed"
+        yield rejected([Reject(0, "missing_side", f"{wanted}: {', '.join(paths)}", "")])
         return
     with_codes = (*paths, options.codes_path) if options.codes_path else tuple(paths)
     if not is_checked:

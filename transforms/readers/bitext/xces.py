@@ -12,15 +12,14 @@ from glotmill.transforms.readers.bitext.options import BitextOptions
 from glotmill.transforms.readers.bitext.units import Unit, UnitBatch, rejected
 from glotmill.transforms.readers.bitext.xml_cutting import Markup, cut
 from glotmill.transforms.readers.bitext.xml_parsing import UnitParser
-from glotmill.transforms.readers.bitext.xml_text import attributes, detect_encoding
+from glotmill.transforms.readers.bitext.xml_text import detect_encoding, first_tag
 from glotmill.transforms.readers.decompress import ByteStream, open_stream
 from glotmill.transforms.readers.jsonl import RecordProblem
 from glotmill.transforms.readers.records import FileProblem, ReadBatch, Reject, excerpt
 from glotmill.transforms.readers.source import describe
 
-_LINKS = Markup("link", (), "cesAlign", allows_text=True)
+_LINKS = Markup("link", (), "cesAlign", allows_text=True, group="linkGrp")
 _SENTENCES = Markup("s", (), "", allows_text=True)
-_GROUP = re.compile(r"<linkGrp(?=\s)((?:[^<>\"']|\"[^<\"]*\"|'[^<']*')*)>")
 _CODE = re.compile(r"[A-Za-z]{2,3}(?:[_-][A-Za-z0-9]+)*")
 _CERTAINTY = {"certainty": "certainty"}
 
@@ -35,8 +34,9 @@ def read_xces(stream: ByteStream, options: BitextOptions) -> Iterator[ReadBatch]
     documents' names unless `BitextOptions.codes` gives them. ``document`` is both names, with a
     semicolon between them; the score ``certainty`` is read where a link has it.
 
-    Rejects: ``missing_side`` (a link to nothing), ``missing_document``, ``missing_sentence``,
-    ``invalid_link``, ``invalid_score``, ``document_too_long``, ``invalid_xml`` and those of `cut`.
+    Rejects: ``missing_side`` (a link to nothing), ``missing_document`` (also of a link in no group,
+    or in one whose tag cannot be read), ``missing_sentence``, ``invalid_link``, ``invalid_score``,
+    ``document_too_long``, ``invalid_xml`` and those of `cut`.
     A document that breaks is read up to there.
     """
     try:
@@ -53,16 +53,17 @@ def read_xces(stream: ByteStream, options: BitextOptions) -> Iterator[ReadBatch]
     parser = UnitParser(encoding=encoding.name)
     batch = UnitBatch(options)
     with _Library(options) as library:
-        group = _Group({}, library, options)
+        group, last = _Group({}, library, options), b""
         for block in blocks:
             batch.rejects += block.rejects
             if batch.is_full:
                 yield batch.take()
             elements = parser.parse(block.units, block.offsets)
-            rows = zip(elements, block.offsets, block.units, block.gaps, strict=True)
-            for element, offset, data, gap in rows:
-                if gap and (tags := _GROUP.findall(gap.decode(encoding.name, "replace"))):
-                    group = _Group(attributes(tags[-1]), library, options)
+            rows = zip(elements, block.offsets, block.units, block.groups, strict=True)
+            for element, offset, data, tag in rows:
+                if tag != last:
+                    found = first_tag(tag.decode(encoding.name, "replace"), "linkGrp")
+                    group, last = _Group(found or {}, library, options), tag
                 if isinstance(element, Reject):
                     batch.rejects.append(element)
                 else:

@@ -1,6 +1,5 @@
 """XLIFF 1.2 and 2.0, cut into their units like TMX."""
 
-import re
 from collections.abc import Iterator
 from xml.etree.ElementTree import Element
 
@@ -10,7 +9,6 @@ from glotmill.transforms.readers.bitext.xml_cutting import MAX_SECTION, Markup, 
 from glotmill.transforms.readers.bitext.xml_parsing import UnitParser, text_of
 from glotmill.transforms.readers.bitext.xml_text import (
     Transcoded,
-    attributes,
     check_root,
     detect_encoding,
     first_tag,
@@ -20,9 +18,8 @@ from glotmill.transforms.readers.bitext.xml_text import (
 from glotmill.transforms.readers.decompress import ByteStream
 from glotmill.transforms.readers.records import FileProblem, ReadBatch, Reject, excerpt
 
-_MARKUP_1 = Markup("trans-unit", ("source", "target"), "xliff", allows_text=True)
-_MARKUP_2 = Markup("unit", ("segment", "source", "target"), "xliff", allows_text=True)
-_FILE = re.compile(r"<file(?=\s)((?:[^<>\"']|\"[^<\"]*\"|'[^<']*')*)>")
+_MARKUP_1 = Markup("trans-unit", ("source", "target"), "xliff", allows_text=True, group="file")
+_MARKUP_2 = Markup("unit", ("segment", "source", "target"), "xliff", allows_text=True, group="file")
 _XML_SPACE = "{http://www.w3.org/XML/1998/namespace}"
 
 
@@ -64,16 +61,17 @@ def read_xliff(stream: ByteStream, options: BitextOptions) -> Iterator[ReadBatch
         locate=wide.locate if wide else int,
     )
     reader = _Reader(root, is_first=is_first, options=options)
-    batch = UnitBatch(options)
+    batch, last = UnitBatch(options), b""
     for block in blocks:
         batch.rejects += block.rejects
         if batch.is_full:
             yield batch.take()
         elements = parser.parse(block.units, block.offsets)
-        rows = zip(elements, block.offsets, block.units, block.gaps, strict=True)
-        for element, offset, data, gap in rows:
-            if gap:
-                reader.see_gap(gap.decode(name, "replace"))
+        rows = zip(elements, block.offsets, block.units, block.groups, strict=True)
+        for element, offset, data, tag in rows:
+            if tag != last:
+                reader.enter_file(first_tag(tag.decode(name, "replace"), "file") or {})
+                last = tag
             if isinstance(element, Reject):
                 batch.rejects.append(element)
             else:
@@ -93,12 +91,8 @@ class _Reader:
         self._languages = (root.get("srcLang"), root.get("trgLang"))
         self._document: str | None = None
 
-    def see_gap(self, gap: str) -> None:
-        """Take note of the last ``file`` that begins between units."""
-        tags = _FILE.findall(gap)
-        if not tags:
-            return
-        found = attributes(tags[-1])
+    def enter_file(self, found: dict[str, str]) -> None:
+        """Take note of the attributes of the ``file`` around the units that follow."""
         if self._is_first:
             self._languages = (found.get("source-language"), found.get("target-language"))
             self._document = found.get("original")

@@ -17,7 +17,9 @@ MAX_SECTION = 4 << 20
 
 _TOKEN = 16  # bytes within which any token can be recognised
 _MAX_GAP = 1 << 16
+_MAX_TAG = 1 << 16
 _NOISE = re.compile(rb"<[^<>]*>")
+_TAG = re.compile(rb"<(?:[^<>\"']|\"[^<\"]*\"|'[^<']*')*>")
 
 
 @dataclass(frozen=True)
@@ -29,18 +31,22 @@ class Markup:
         inner: Names of elements that cannot stand outside one; where they do, something is lost.
         root: Name of the element that must be closed at the end of the file; empty if any may be.
         allows_text: Whether text may stand between units without a reject.
+        group: Name of the element around units whose start tag says how they are read, if any.
     """
 
     unit: str
     inner: tuple[str, ...]
     root: str
     allows_text: bool = False
+    group: str = ""
 
     @property
     def tokens(self) -> re.Pattern[bytes]:
         """A pattern for the beginnings of tags and sections."""
-        name = re.escape(self.unit).encode()
-        return re.compile(rb"<(?:(%b(?=[\s/>]))|(/%b(?=[\s>]))|!--|!\[CDATA\[)" % (name, name))
+        name, group = re.escape(self.unit).encode(), re.escape(self.group).encode()
+        groups = rb"(/?%b(?=[\s/>]))|" % group if group else b""
+        unit = rb"(%b(?=[\s/>]))|(/%b(?=[\s>]))|" % (name, name)
+        return re.compile(rb"<(?:" + unit + groups + rb"!--|!\[CDATA\[)")
 
     @property
     def lost(self) -> re.Pattern[bytes]:
@@ -56,13 +62,14 @@ class CutBlock:
     Attributes:
         units: Whole elements, from ``<`` to ``>``.
         offsets: Where each starts in the stream.
-        gaps: What stands before each of them, up to 64 KiB; empty where that is white space.
+        groups: The last tag before each of them of the element `Markup.group`; empty where there
+            is none. A start tag that cannot be read, and an end tag, have no attributes.
         rejects: What could not be cut.
     """
 
     units: list[bytes] = field(default_factory=list)
     offsets: list[int] = field(default_factory=list)
-    gaps: list[bytes] = field(default_factory=list)
+    groups: list[bytes] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
 
 
@@ -87,6 +94,8 @@ class Cutter:
         self._gap = 0  # where in the held bytes the gap starts
         self._gap_head = b""
         self._gap_offset = position
+        self._group = b""  # the last tag of a group
+        self._unit_group = b""  # that before the current unit
         self._block = CutBlock()
         self.is_done = False
 
@@ -130,6 +139,13 @@ class Cutter:
                         is_waiting = True
                         break
                     self._on_close(at, after or len(self._held))
+                elif token.lastindex == 3:
+                    after = self._end_of_tag(at, is_last=is_last)
+                    if not after:
+                        is_waiting = True
+                        break
+                    # Wherever it stands: the unit around it was never closed.
+                    self._group = self._held[at:after]
                 else:
                     after = self._end_of_section(at, token.end(), is_last=is_last)
                     is_waiting = not after
@@ -146,6 +162,16 @@ class Cutter:
             self._scanned = at if is_waiting else after
             if is_waiting:
                 return
+
+    def _end_of_tag(self, at: int, *, is_last: bool) -> int:
+        """Return where a tag ends, or what could be one; 0 if that is not yet known."""
+        limit = at + _MAX_TAG
+        if (tag := _TAG.match(self._held, at, limit)) is not None:
+            return tag.end()
+        if (after := self._held.find(b"<", at + 1, limit)) >= 0:
+            return after
+        is_known = is_last or len(self._held) >= limit
+        return min(len(self._held), limit) if is_known else 0
 
     def _end_of_section(self, at: int, begin: int, *, is_last: bool) -> int:
         """Return where a comment or CDATA section ends; 0 if that is not yet known."""
@@ -194,6 +220,7 @@ class Cutter:
             self.is_done = True
             return
         self._is_ours, self._is_skipping, self._open = True, False, at
+        self._unit_group = self._group
 
     def _on_close(self, at: int, after: int) -> None:
         if self._open is None:
@@ -212,8 +239,7 @@ class Cutter:
         block = self._block
         block.units.append(self._held[begin:after])
         block.offsets.append(self._base + begin)
-        block.gaps.append(self._gap_head)
-        self._gap_head = b""
+        block.groups.append(self._unit_group)
 
     def _on_unclosed(self, at: int) -> None:
         """Handle a unit that has no end before the next begins; it may be an empty element."""
@@ -251,10 +277,8 @@ class Cutter:
         """Look at what stands between units."""
         gap = self._gap_head + self._held[self._gap : at]
         self._gap_head, self._gap = b"", at
-        if not gap or gap.isspace():
-            return
-        self._gap_head = gap[:_MAX_GAP]
-        self._check_gap(gap)
+        if gap and not gap.isspace():
+            self._check_gap(gap)
 
     def _check_gap(self, gap: bytes) -> None:
         markup = self._markup
