@@ -20,7 +20,7 @@ ARG BEAM
 COPY --from=beam /opt/apache/beam /opt/apache/beam
 COPY --from=build /wheels /wheels
 # Beam by its exact version: the boot program, the workers and the launcher have to agree.
-RUN pip install --no-cache-dir "apache-beam==${BEAM}" "glotmill[gcp,aws] @ file://$(ls /wheels/*.whl)" \
+RUN pip install --no-cache-dir "apache-beam==${BEAM}" "glotmill[gcp,aws,tokens,hub] @ file://$(ls /wheels/*.whl)" \
     && rm -r /wheels && pip check \
     && python -c "import glotmill.pipelines.cli, glotmill.transforms.cloud_gcs, glotmill.transforms.cloud_s3"
 # Beam's boot program starts a worker when it is given worker arguments; people get the command.

@@ -401,5 +401,7 @@ def json_schema() -> dict[str, JsonValue]:
         "type": "string",
         "description": "Another recipe that this one refines; maps merge, lists replace.",
     }
-    schema["required"] = ["glotmill"]
+    # The version may be that of the base.
+    schema.pop("required", None)
+    schema["anyOf"] = [{"required": ["glotmill"]}, {"required": ["extends"]}]
     return schema

@@ -93,10 +93,11 @@ def plan_command(
     report = plan_report(
         loaded.recipe, figures, mixture, workers=options.workers, core_hour=options.core_hour
     )
+    # Before anything is printed: who reads that may have seen enough, as `head` has.
+    files = write_plan(root, mixture, report, figures.estimated)
     print_sources(console, report)
     print_mixture(console, mixture, mix, figures.errors(mix.counted))
     print_report(console, report)
-    files = write_plan(root, mixture, report, figures.estimated)
     console.print(f"wrote {', '.join(files)} to {root}/{FOLDER}", markup=False, emoji=False)
     if figures.sampled:  # what was estimated is worth a look even if the recipe asks for more
         refuse_infeasible(mixture, mix, loaded.position)

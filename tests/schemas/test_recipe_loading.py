@@ -420,6 +420,13 @@ def test_texts_that_read_as_what_is_wanted_are_taken_and_the_schema_is_stricter(
     ]  # fmt: skip
 
 
+def test_the_version_of_a_recipe_may_be_that_of_its_base(schema):
+    """As in the ablations of docs/recipe.md, which editors would underline."""
+    assert faults(schema, schema, {"name": "a"}) == [".glotmill is missing"]
+    assert faults(schema, schema, {"glotmill": 1, "name": "a"}) == []
+    assert faults(schema, schema, {"extends": "base.yaml", "mix": {"exclude": ["bitext"]}}) == []
+
+
 def test_every_option_is_described(schema):
     described = [
         (name, key)
