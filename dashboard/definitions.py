@@ -276,6 +276,11 @@ REASONS: dict[str, str] = {
     ),
     "script_mismatch": "A side is in a script that its declared language is not written in.",
     "swapped_sides": "A side is identified as the language that the other declares.",
+    # Also of units that are rejected, as what they declare is one language.
+    "one_language": (
+        "No two languages: one is declared, or identification finds one where none is declared "
+        "or it relabels."
+    ),
     "length_ratio": (
         "One side is longer, in letters weighted by script, than filters.pairs.max_length_ratio "
         "times the other."

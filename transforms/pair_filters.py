@@ -31,7 +31,7 @@ from glotmill.transforms.pair_addresses import (
     URL,
     addresses,
 )
-from glotmill.transforms.pair_numbers import shared_numbers
+from glotmill.transforms.pair_numbers import digit_class, shared_numbers
 from glotmill.transforms.pair_rows import SIDE_HASH
 from glotmill.transforms.pair_scripts import are_alike, is_written_in
 from glotmill.transforms.pair_words import MIN_RUNS_TO_SHARE, shared_words, word_runs
@@ -44,6 +44,7 @@ SMOOTHING = 15.0
 # as they are.
 _CLEAR_SHARE = 0.8
 _DOUBTED = ("contradicted", "unsure", "unverifiable")
+_UNKNOWN = "und"
 # Confidence with which a side must be identified as the other's language.
 _LEAST_SCORE = pa.scalar(0.5, pa.float32())
 
@@ -114,13 +115,28 @@ class Sides:
         return shared_words(self.batch.column(PLAIN_WORDS.name), self.first, self.other)
 
     @functools.cached_property
+    def one_language(self) -> Bools:
+        """Comparisons of one language with itself, as identification has it.
+
+        Where both sides have the labels that they declare, the source says that they are a pair.
+        """
+        label, declared = (self.batch.column(name) for name in ("label", "declared_label"))
+        labels = label.dictionary_encode()
+        index = np.asarray(labels.indices)
+        is_known = ~np.asarray(pc.starts_with(label, _UNKNOWN))
+        is_declared = np.asarray(pc.fill_null(pc.equal(label, declared), False))
+        equal = (index[self.first] == index[self.other]) & is_known[self.first]
+        return equal & ~(is_declared[self.first] & is_declared[self.other])
+
+    @functools.cached_property
     def alike(self) -> Bools:
-        """Comparisons of languages that are written alike, as Croatian and Bosnian are."""
+        """Comparisons of two languages that are written alike, as Croatian and Bosnian are."""
         labels = self.batch.column("label").dictionary_encode()
         names = labels.dictionary.to_pylist()
         table = np.array([[are_alike(one, other) for other in names] for one in names], bool)
         index = np.asarray(labels.indices)
-        return table.reshape(len(names), -1)[index[self.first], index[self.other]]
+        found = table.reshape(len(names), -1)[index[self.first], index[self.other]]
+        return found & ~self.one_language
 
 
 @dataclass(frozen=True)
@@ -155,6 +171,7 @@ def pair_filters(recipe: recipes.Recipe, source: recipes.Source) -> list[Filter]
         Filter("side_too_short", lambda sides: _too_short(sides, options)),
         *([Filter("script_mismatch", _other_script)] if options.script else []),
         *([Filter("swapped_sides", _swapped)] if options.swapped else []),
+        Filter("one_language", _one_language),
         *known.values(),
         Filter("length_ratio", lambda sides: _length_ratio(sides, options)),
         Filter("numbers_mismatch", lambda sides: _numbers(sides, options)),
@@ -265,16 +282,25 @@ def _swapped(sides: Sides) -> Bools:
     found = pc.greater_equal(sides.batch.column("identified_score"), _LEAST_SCORE)
     doubted = np.array([each in _DOUBTED for each in verdict], bool)
     suspects = doubted & np.asarray(pc.fill_null(found, False))
+    is_declared = np.array([each is not None for each in declared], bool)
     marked = np.zeros(len(sides.first), bool)
-    places = doubted[sides.first] & doubted[sides.other]
+    places = is_declared[sides.first] & is_declared[sides.other]
+    places &= doubted[sides.first] & doubted[sides.other]
     places &= suspects[sides.first] | suspects[sides.other]
     for place in np.flatnonzero(places).tolist():
         one, other = int(sides.first[place]), int(sides.other[place])
+        # Labels may be what was identified already (relabel).
+        if are_alike(declared[one], declared[other]):
+            continue
         marked[place] = any(
-            suspects[this] and declared[that] and are_alike(declared[that], identified[this])
+            suspects[this] and are_alike(declared[that], identified[this])
             for this, that in ((one, other), (other, one))
         )
-    return sides.any_comparison(marked & ~sides.alike)
+    return sides.any_comparison(marked)
+
+
+def _one_language(sides: Sides) -> Bools:
+    return sides.any_comparison(sides.one_language)
 
 
 def _length_ratio(sides: Sides, options: PairFilters) -> Bools:
@@ -287,12 +313,12 @@ def _length_ratio(sides: Sides, options: PairFilters) -> Bools:
 
 
 def _numbers(sides: Sides, options: PairFilters) -> Bools:
-    with_digits = sides.matches(r"\p{Nd}")
+    with_digits = sides.matches(f"[{digit_class()}]")
     marked = with_digits[sides.first] | with_digits[sides.other]
     places = np.flatnonzero(marked)
     texts = sides.texts(places)
     # Most have the same digits in the same order.
-    digits = [pc.replace_substring_regex(text, r"\P{Nd}+", "") for text in texts]
+    digits = [pc.replace_substring_regex(text, f"[^{digit_class()}]+", "") for text in texts]
     equal = np.asarray(pc.equal(*digits))
     marked[places[equal]] = False
     left = pa.array(np.flatnonzero(~equal))

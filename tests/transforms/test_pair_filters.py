@@ -49,8 +49,8 @@ def reasons(tmp_path):
                         "format": "tsv",
                         "pairs": {
                             "sides": [
-                                {"text": "1", "code": codes[0]},
-                                {"text": "2", "code": codes[1]},
+                                {"text": str(number), **({"code": code} if code else {})}
+                                for number, code in enumerate(codes, 1)
                             ],
                             "scores": {"laser": "3"} if scores else {},
                         },
@@ -302,6 +302,51 @@ def test_identification_finds_wrong_languages_and_swapped_sides(reasons):
     assert reasons(*pairs, recipe=keep) == [None, "swapped_sides", None]
 
 
+@pytest.mark.parametrize(
+    ("codes", "identify"),
+    [
+        (("en", "de"), {}),
+        (("en", "de"), {"on_mismatch": "relabel"}),
+        (("en", None), {}),
+        ((None, None), {}),
+    ],
+)
+def test_one_language_is_not_written_alike_with_itself(reasons, codes, identify):
+    untranslated = (
+        "Everyone has the right to freedom of mind, belief, speech and assembly, they say."
+    )
+    pairs = [
+        (ENGLISH, ENGLISH.replace("freedom", "liberty")),
+        (ENGLISH, untranslated),
+        (ENGLISH, GERMAN),
+    ]
+    expected = ["near_identical_sides", "untranslated_words", None]
+    assert reasons(*pairs, codes=codes, recipe={"identify": identify}) == expected
+
+
+def test_sides_that_identification_finds_in_one_language_are_no_pair(reasons):
+    other = "All people may think, believe and worship as they wish, and say so."
+    relabel = {"identify": {"on_mismatch": "relabel"}}
+    on = {"identify": {}}
+    assert reasons((ENGLISH, other), codes=("en", None), recipe=on) == ["one_language"]
+    assert reasons((ENGLISH, other), codes=(None, None), recipe=on) == ["one_language"]
+    # A label that is declared stands by default.
+    assert reasons((ENGLISH, other), recipe=on) == [None]
+    assert reasons((ENGLISH, other), recipe=relabel) == ["one_language"]
+    assert reasons((GERMAN, ENGLISH), recipe=relabel) == ["swapped_sides"]
+
+
+def test_labels_that_are_declared_stay_a_pair_in_one_script(reasons):
+    pair = ("Svako ima pravo na slobodu misli i savjesti.",
+            "Svako ima pravo na slobodu mišljenja i savesti.")  # fmt: skip
+    assert reasons(pair, codes=("sr", "sr-Latn"), recipe={"identify": {}}) == [None]
+
+
+def test_sides_of_no_known_language_are_not_of_one(reasons):
+    keep = {"identify": {"on_unidentified": "keep", "threshold": 1.0}}
+    assert reasons(("Ala o ka", "Ika mu te"), codes=(None, None), recipe=keep) == [None]
+
+
 def test_reasons_are_all_different():
     recipe = Recipe.model_validate(
         {"glotmill": 1, "name": "a", "sources": [{"name": "s", "path": "-", "category": "bitext"}]}
@@ -309,3 +354,10 @@ def test_reasons_are_all_different():
     names = [each.reason for each in pair_filters(recipe, recipe.sources[0])]
     assert len(names) == len(set(names))
     assert names[0] == "empty_side"
+
+
+def test_numbers_in_digits_of_new_scripts_are_compared(reasons):
+    # 12 and 30 in Ol Onal, whose digits RE2 may not know.
+    twelve, thirty = "\U0001e5f2\U0001e5f3", "\U0001e5f4\U0001e5f1"
+    pairs = [(f"a {twelve} b", f"c {twelve} d"), (f"a {twelve} b", f"c {thirty} d")]
+    assert reasons(*pairs, script=False) == [None, "numbers_mismatch"]
