@@ -3,9 +3,10 @@
 A document with draw u in [0, 1) and weight w has *events* e = (j + u) / w for j = 0, 1, 2, ... It
 is drawn once for each event below the rate, up to the most epochs allowed, rounded up. The
 amount drawn thus grows with the rate by one document at a time, and the exact rate is one of the
-two between which the target lies: the nearer one, but for the first document of a group, which is
-drawn however little of the group is wanted. A document that is drawn at one rate is drawn at every
-higher one.
+two between which the target lies: the nearer one, or the higher of two as near. Only where nothing
+at all would be drawn of a label is its first document drawn however little of it is wanted.
+Documents of equal events are drawn together or not at all, and count as one here. A document that
+is drawn at one rate is drawn at every higher one.
 
 Histograms of the draws leave a bracket of rates, and only the events inside it are looked at one by
 one, so that no place needs to hold a whole label.
@@ -165,7 +166,9 @@ def bins_of(draws: Floats) -> Ints:
     return np.minimum((draws * NUM_BINS).astype(np.int64), NUM_BINS - 1)
 
 
-def settle(target: Target, drawn_below: int, events: Floats, amounts: Ints) -> float | None:
+def settle(
+    target: Target, drawn_below: int, events: Floats, amounts: Ints, *, at_least_one: bool
+) -> float | None:
     """The exact rate: just above the event that reaches the target, or at it.
 
     Args:
@@ -173,13 +176,16 @@ def settle(target: Target, drawn_below: int, events: Floats, amounts: Ints) -> f
         drawn_below: amount that is drawn at the lower rate of the bracket.
         events: inside the bracket, in any order.
         amounts: of the documents of the events.
+        at_least_one: whether the first document is drawn even where nothing is nearer the target.
 
     Returns:
         The rate, None where all events do not reach the target.
 
     >>> events, amounts = np.array([1.75, 1.25]), np.array([20, 10])
-    >>> settle(Target(38.0), 30, events, amounts) > 1.25, settle(Target(32.0), 30, events, amounts)
-    (True, 1.25)
+    >>> settle(Target(38.0), 30, events, amounts, at_least_one=False) > 1.25
+    True
+    >>> settle(Target(32.0), 30, events, amounts, at_least_one=False)
+    1.25
     """
     order = np.argsort(events, kind="stable")
     events = events[order]
@@ -187,17 +193,26 @@ def settle(target: Target, drawn_below: int, events: Floats, amounts: Ints) -> f
     place = int(np.searchsorted(drawn[1:], target.reached_at))
     if place == len(events):
         return None
-    # Equal texts have equal events.
+    # Equal texts have equal events, and so has a document in both directions.
     event = events[place]
     without = drawn[np.searchsorted(events, event, side="left")]
     reached = drawn[np.searchsorted(events, event, side="right")]
-    if without > 0 and target.amount - without < reached - target.amount:
+    nothing_may_be = without > 0 or not at_least_one
+    if nothing_may_be and target.amount - without < reached - target.amount:
         return float(event)
     return float(np.nextafter(event, np.inf))
 
 
-def exact_rate(parts: Iterable[Documents], target: Target) -> tuple[float, int]:
+def exact_rate(
+    parts: Iterable[Documents], target: Target, *, at_least_one: bool = True
+) -> tuple[float, int]:
     """The exact rate of a group all of whose documents are at hand, and what is drawn at it.
+
+    Args:
+        parts: documents of the group.
+        target: of the group.
+        at_least_one: whether the first document is drawn even where nothing is nearer the target:
+            of a group that is all of its label.
 
     >>> some = Documents(np.array([0.25, 0.75]), np.ones(2), np.array([10, 20]))
     >>> rate, drawn = exact_rate([some], Target(36.0))
@@ -215,7 +230,7 @@ def exact_rate(parts: Iterable[Documents], target: Target) -> tuple[float, int]:
     below = sum(part.drawn(bracket.low, target.max_epochs) for part in parts)
     found = [part.events(bracket, target.max_epochs) for part in parts]
     events, amounts = (np.concatenate(column) for column in zip(*found, strict=True))
-    rate = settle(target, below, events, amounts)
+    rate = settle(target, below, events, amounts, at_least_one=at_least_one)
     if rate is None:
         rate = histogram.enough(target)
     return rate, sum(part.drawn(rate, target.max_epochs) for part in parts)

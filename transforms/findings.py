@@ -27,6 +27,15 @@ _REMEDIES = {
     "max": "raise 'max' in 'labels'",
     "domain_cap": "raise 'domain_caps'",
 }
+# Where caps leave nothing of labels: as a run ends, and as one goes on.
+_LIFT = (
+    "raise these caps, add text of other domains, or lift the caps for these labels with "
+    "'on_infeasible: relax'"
+)
+_LIFTED = (
+    "the caps are lifted for these labels; raise these caps, or add text of other domains, to have "
+    "them kept"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +44,8 @@ class Finding:
 
     Attributes:
         kind: `budget`, `share`, `min`, `mins`, `domain_cap`, `no_text`, `no_share`; and
-            `unknown_label`, `unknown_domain`, `held_back`, which make nothing infeasible.
+            `unknown_label`, `unknown_domain`, `held_back`, and `realised` of what was drawn,
+            which make nothing infeasible.
         subject: what it is about: a part of the mixture, an option, the text of a label.
         wanted: amount that the recipe wants, in the unit of the plan.
         possible: amount that can be had.
@@ -206,8 +216,7 @@ def _only_capped(lifted: list[LabelBounds], options: recipe.Mix) -> Finding:
         labels=names,
         message=f"'domain_caps' leave nothing of {counted(len(names))} ({some_of(names)}): the "
         f"caps of the domains that they have add up to less than 1 ({some_of(domains)})",
-        advice="raise these caps, add text of other domains, or lift the caps for these labels "
-        "with 'on_infeasible: relax'",
+        advice=_LIFTED if options.on_infeasible == "relax" else _LIFT,
     )
 
 

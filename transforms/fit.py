@@ -298,6 +298,10 @@ def settled_rates(
 ) -> dict[DrawGroup, tuple[float, int]]:
     """The exact rate of each group, and the amount that is drawn at it.
 
+    Where nothing is nearer to the targets of all groups of a label than their first documents, the
+    one of them that is nearest is drawn: no label that is wanted is lost. As the budget grows it is
+    also the first that would be drawn, so that a larger budget draws it too.
+
     Args:
         targets: what is wanted of each.
         found: their histograms.
@@ -308,18 +312,28 @@ def settled_rates(
         for group, rows in _by_group(table):
             parts.setdefault(group, []).append(rows)
     rates = dict.fromkeys(targets, (0.0, 0))
+    lost: dict[Group, dict[DrawGroup, tuple[float, int]]] = {}
     for group, rows in parts.items():
-        enough = found[group].enough(targets[group])
-        rates[group] = _settled(targets[group], pa.concat_tables(rows), enough)
+        given = targets[group], pa.concat_tables(rows), found[group].enough(targets[group])
+        rates[group] = _settled(*given, at_least_one=False)
+        if not rates[group][1]:
+            lost.setdefault(group[:2], {})[group] = _settled(*given, at_least_one=True)
+    drawn = {group[:2] for group, (_, amount) in rates.items() if amount}
+    for label, firsts in lost.items():
+        if label not in drawn:
+            nearest = min(sorted(firsts), key=lambda one: firsts[one][1] / targets[one].amount)
+            rates[nearest] = firsts[nearest]
     return rates
 
 
-def _settled(target: Target, rows: pa.Table, enough: float) -> tuple[float, int]:
+def _settled(
+    target: Target, rows: pa.Table, enough: float, *, at_least_one: bool
+) -> tuple[float, int]:
     below = pc.is_null(rows.column("event"))
     inside = rows.filter(pc.invert(below))
     drawn_below = int(pc.sum(rows.filter(below).column("amount")).as_py())
     events, amounts = (inside.column(name).to_numpy() for name in ("event", "amount"))
-    rate = settle(target, drawn_below, events, amounts)
+    rate = settle(target, drawn_below, events, amounts, at_least_one=at_least_one)
     if rate is None:
         rate = enough
     return rate, drawn_below + int(amounts[events < rate].sum())

@@ -198,8 +198,8 @@ def available_counts(estimated: pa.Table, recipe: Recipe) -> pa.Table:
         if row["level"] != "source_label" or row["category"] in recipe.mix.exclude:
             continue
         sides = tuple(row["label"].split("-")) if row["category"] == "bitext" else ()
-        two = len(sides) == 2
-        held_out = two and directions.held_out(sides)
+        # The label of very many languages does not name them.
+        held_out = len(sides) > 1 and directions.held_out(sides)
         counts = {
             **{name: round(row[name]) for name in QUANTITIES},
             "num_fallback_tokens": 0,
@@ -209,7 +209,7 @@ def available_counts(estimated: pa.Table, recipe: Recipe) -> pa.Table:
             "split": "validation" if held_out else "train",
         }
         rows.append({**counts, "again": False})
-        if two and not held_out and recipe.bitext.directions == "both":
+        if sides and directions.num_trained(sides) > 1:
             rows.append({**counts, "again": True})
     return _summed(rows)
 

@@ -43,7 +43,7 @@ from glotmill.transforms.mix import CountDirections
 from glotmill.transforms.plan import PLAN_CSV_PATH, PLAN_PATH, MixturePlan, plan_csv, plan_mixture
 from glotmill.transforms.realised import FOLDER as DRAWN_FOLDER
 from glotmill.transforms.realised import PATH as REALISED_PATH
-from glotmill.transforms.realised import merge_drawn, realised
+from glotmill.transforms.realised import findings_of_drawn, merge_drawn, realised
 from glotmill.transforms.records import read_records, records_folder
 from glotmill.transforms.rehydrate import PATH as REHYDRATION_PATH
 from glotmill.transforms.rehydrate import rehydration
@@ -54,7 +54,7 @@ from glotmill.transforms.token_shards import JoinDatasets, runs_of
 from glotmill.transforms.unit_index import UnitIndex
 
 #: Raised by one whenever the stage gives other output for the same recipe and input.
-VERSION = 9
+VERSION = 10
 # What one worker reads, draws and writes in the time another takes to start.
 _TEXT_BYTES_PER_WORKER = 256 * 2**20
 # Documents at whose draws one worker looks in that time.
@@ -110,9 +110,12 @@ class MixStage:
         drawn = _drawn(job.root, files)
         mix = job.lock.recipe.mix
         rates = _realised_rates(read_table(f"{job.root}/{RATES_PATH}"), drawn, mix.counted)
+        counts = realised(plan.plan, drawn, mix.count_by)
+        findings = [*plan.findings, *findings_of_drawn(counts, rates, plan.budget, mix)]
         files += [
             write_table(job.root, RATES_PATH, rates),
-            write_table(job.root, REALISED_PATH, realised(plan.plan, drawn, mix.count_by)),
+            write_table(job.root, REALISED_PATH, counts),
+            write_file(job.root, FINDINGS_PATH, findings_json(findings), len(findings)),
         ]
         files += write_training(job.root, job.lock.recipe, files, plan.plan, drawn)
         files = sorted(files, key=lambda entry: entry.path)
@@ -132,11 +135,9 @@ class MixStage:
         refuse_many_datasets(recipe, plan.plan)
         rates = _exact_rates(job, plan.rates)
         write_table(job.root, RATES_PATH, rates)
-        findings = findings_json(plan.findings)
         files += [
             write_table(job.root, PLAN_PATH, plan.plan),
             write_file(job.root, PLAN_CSV_PATH, plan_csv(plan.plan), plan.plan.num_rows),
-            write_file(job.root, FINDINGS_PATH, findings, len(plan.findings)),
         ]
         return files, plan
 

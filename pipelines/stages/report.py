@@ -11,7 +11,7 @@ from glotmill.pipelines.unit_keys import fingerprint
 from glotmill.transforms.hand_over import write_hand_over
 
 #: Raised by one whenever the stage gives other output for the same recipe and input.
-VERSION = 8
+VERSION = 9
 
 
 class ReportStage:

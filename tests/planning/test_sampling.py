@@ -6,7 +6,9 @@ from synthetic_corpus import SOURCES, documents, label_of, write_lines, write_so
 
 from glotmill.pipelines.planning.extrapolate import SourceAmounts, available_counts, estimates
 from glotmill.pipelines.planning.frame import draw
+from glotmill.pipelines.planning.inputs import framed_inputs
 from glotmill.pipelines.planning.sampling import SampledSource, Sampler
+from glotmill.schemas.loading import load_recipe
 from glotmill.transforms.estimates import share, totals
 
 
@@ -68,6 +70,56 @@ def test_pairs_that_are_written_both_ways_count_twice(framed, tmp_path):
     held = recipe.bitext.model_copy(update={"held_out": ["deu_Latn-eng_Latn"]})
     (row,) = available_counts(table, recipe.model_copy(update={"bitext": held})).to_pylist()
     assert row["split"] == "validation"
+
+
+MULTIWAY = """\
+glotmill: 1
+name: multiway
+sources:
+- name: verses
+  path: verses.tsv
+  category: bitext
+  pairs:
+    pairing: multiway
+    sides:
+{sides}
+identify: {{enabled: false}}
+bitext: {{directions: both, held_out: {held_out}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("codes", "held_out", "rows"),
+    [
+        ("eng swh ukr", [], [("train", False), ("train", True)]),
+        ("eng swh ukr", ["swh_Latn-ukr_Cyrl"], [("validation", False)]),
+        ("eng swh ukr", ["swh_Latn>ukr_Cyrl"], [("train", False)]),
+        ("eng swh", ["eng_Latn>swh_Latn"], [("train", False)]),
+        ("eng swh", ["fra_Latn-ukr_Cyrl"], [("train", False), ("train", True)]),
+        # The label of more than three languages does not name them.
+        ("eng swh ukr fra", ["swh_Latn-ukr_Cyrl"], [("train", False), ("train", True)]),
+    ],
+)
+def test_rows_of_more_languages_are_counted_as_a_run_writes_them(
+    tmp_path, monkeypatch, codes, held_out, rows
+):
+    monkeypatch.chdir(tmp_path)
+    scripts = {"ukr": "Cyrl"}
+    text = {"ukr": "камінь річка хмара світло"}
+    names = [f"{code}_{scripts.get(code, 'Latn')}" for code in codes.split()]
+    lines = [
+        "\t".join(f"{text.get(n[:3], n[:3] + ' stone river cloud')} {i}" for n in names)
+        for i in range(50)
+    ]
+    (tmp_path / "verses.tsv").write_text("\n".join(["\t".join(names), *lines]) + "\n")
+    sides = "\n".join(f"    - {{text: {n}, code: {n}}}" for n in names)
+    recipe = MULTIWAY.format(sides=sides, held_out=held_out)
+    (tmp_path / "recipe.yaml").write_text(recipe)
+    loaded = load_recipe("recipe.yaml")
+    _, table, _ = estimated(loaded.recipe, framed_inputs(loaded), 1e9)
+    found = available_counts(table, loaded.recipe).to_pylist()
+    assert [(row["split"], row["again"]) for row in found] == rows
+    assert {row["num_documents"] for row in found} == {50}
 
 
 def test_the_same_sample_gives_the_same_estimates(framed, tmp_path):

@@ -45,10 +45,10 @@ def test_an_event_at_the_rate_is_not_below_it(draw, weight, copy):
     assert at == [copy, copy + 1]
 
 
-@given(DOCUMENTS, st.floats(0, 3000), CAPS)
-def test_the_rate_that_comes_nearest_to_the_target(rows, amount, cap):
+@given(DOCUMENTS, st.floats(0, 3000), CAPS, st.booleans())
+def test_the_rate_that_comes_nearest_to_the_target(rows, amount, cap, at_least_one):
     some = documents(rows)
-    rate, drawn = exact_rate([some], Target(amount, cap))
+    rate, drawn = exact_rate([some], Target(amount, cap), at_least_one=at_least_one)
     assert drawn == some.drawn(rate, cap)
     useful = [row for row in rows if row[1] > 0 and row[2] > 0]
     if amount == 0 or not useful:
@@ -58,10 +58,10 @@ def test_the_rate_that_comes_nearest_to_the_target(rows, amount, cap):
     if most < amount * (1 - 1e-9):
         assert drawn == most
         return
-    # One event less, or one more, is farther away; but nothing at all is never drawn.
+    # One event less, or one more, is farther away; but of a label nothing at all is never drawn.
     less, more = (some.drawn(other, cap) for other in neighbours(some, rate))
-    assert drawn > 0
-    assert less == 0 or abs(drawn - amount) <= abs(less - amount) + 1e-6
+    assert drawn > 0 or not at_least_one
+    assert (at_least_one and less == 0) or abs(drawn - amount) <= abs(less - amount) + 1e-6
     assert abs(drawn - amount) <= abs(more - amount) + 1e-6 or drawn > amount
 
 
@@ -86,6 +86,23 @@ def test_a_larger_target_draws_what_a_smaller_one_draws(rows, one, other, cap):
     rates = [exact_rate([some], Target(amount, cap))[0] for amount in sorted((one, other))]
     low, high = (num_copies(some.draws, some.weights, rate, cap) for rate in rates)
     assert (low <= high).all()
+
+
+@pytest.mark.parametrize(
+    ("amount", "drawn"), [(9.9, (20, 0)), (10, (20, 20)), (29, (20, 20)), (36, (50, 50))]
+)
+def test_only_the_first_document_of_a_label_is_drawn_whatever_is_wanted(amount, drawn):
+    some = documents([(0.5, 1.0, 20), (0.75, 1.0, 30)])
+    rates = [exact_rate([some], Target(amount), at_least_one=each) for each in (True, False)]
+    assert tuple(amount for _, amount in rates) == drawn
+
+
+@pytest.mark.parametrize(("amount", "drawn"), [(24.9, 10), (25.1, 40), (40, 40), (54, 40)])
+def test_documents_of_equal_draws_are_drawn_together_in_any_order(amount, drawn):
+    """Both directions of pairs have one draw."""
+    rows = [(0.25, 1.0, 10), (0.5, 1.0, 12), (0.5, 1.0, 18), (0.75, 1.0, 30)]
+    found = {exact_rate([documents(each)], Target(amount)) for each in (rows, rows[::-1])}
+    assert [each for _, each in found] == [drawn]
 
 
 @given(DOCUMENTS, st.floats(0, 2000), CAPS, st.integers(1, 5), st.randoms())

@@ -57,6 +57,7 @@ DOCUMENTS = st.lists(
     ),
     max_size=60,
 )
+GROUPS_OF_A = [(category, "a", domain) for category, domain in KINDS]
 CAPS = st.sampled_from([np.inf, 1.0, 2.5, 7.0])
 TARGETS = st.dictionaries(
     st.tuples(st.sampled_from(KINDS), st.sampled_from(["a", "b", "c", "d"])),
@@ -127,10 +128,20 @@ def at_once(rows, targets, weights):
     for row in rows:
         if not row["held_out"]:
             of_group[group_of(row)].append(row)
-    return {
-        group: exact_rate([documents(of_group[group], weights)], target)
-        for group, target in targets.items()
-    }
+
+    def exact(group, *, at_least_one):
+        some = documents(of_group[group], weights)
+        return exact_rate([some], targets[group], at_least_one=at_least_one)
+
+    found = {group: exact(group, at_least_one=False) for group in targets}
+    for label in {group[:2] for group in targets}:
+        own = [group for group in sorted(targets) if group[:2] == label]
+        firsts = {group: exact(group, at_least_one=True) for group in own}
+        firsts = {group: first for group, first in firsts.items() if first[1]}
+        if firsts and not any(found[group][1] for group in own):
+            nearest = min(firsts, key=lambda group: firsts[group][1] / targets[group].amount)
+            found[nearest] = firsts[nearest]
+    return found
 
 
 def documents(rows, weights):
@@ -201,6 +212,44 @@ def test_groups_without_documents_and_documents_without_a_target(tmp_path):
     found = fitted(root, write_units(root, rows, 1), targets)
     assert found == dict.fromkeys(targets, (0.0, 0))
     assert read_brackets(root) == {}
+
+
+def label_of_two_domains(root, targets):
+    """What is drawn of one long document of no domain, and of ten short ones of news."""
+    row = {"label": "a", "held_out": False, "cluster_size": 1}
+    long = {**row, "kind": 0, "draw": 0, COLUMN: 100}
+    short = [{**row, "kind": 1, "draw": n * (DRAWS // 10), COLUMN: 10} for n in range(10)]
+    wanted = dict(
+        zip((("book", "a", ""), ("book", "a", "news")), map(Target, targets), strict=True)
+    )
+    found = fitted(root, write_units(root, [long, *short], 1), wanted)
+    return tuple(found[group][1] for group in wanted)
+
+
+@pytest.mark.parametrize(
+    ("targets", "drawn"),
+    [
+        ((7.0, 31.0), (0, 30)),  # the long document is far from its target
+        ((49.0, 4.0), (100, 0)),  # nothing is nearer to both: the nearer one keeps the label
+        ((3.0, 4.0), (0, 10)),
+        ((0.0, 0.001), (0, 10)),
+        ((51.0, 6.0), (100, 10)),
+    ],
+)
+def test_a_first_document_is_drawn_of_a_label_and_not_of_each_domain(tmp_path, targets, drawn):
+    assert label_of_two_domains(str(tmp_path), targets) == drawn
+
+
+@settings(max_examples=30)
+@given(DOCUMENTS, st.lists(st.floats(0.01, 100), min_size=3, max_size=3), st.floats(1, 4))
+def test_larger_targets_draw_what_smaller_ones_draw_of_all_domains(rows, shares, factor):
+    wanted = dict(zip(GROUPS_OF_A, shares, strict=True))
+    own = [{**row, "label": "a"} for row in rows]
+    small, large = (
+        at_once(own, {group: Target(each * t) for group, t in wanted.items()}, Weights({}))
+        for each in (1.0, factor)
+    )
+    assert all(small[group][0] <= large[group][0] for group in wanted)
 
 
 def test_without_units_nothing_is_drawn(tmp_path):

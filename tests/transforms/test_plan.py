@@ -307,6 +307,12 @@ def test_a_label_of_one_capped_domain_is_not_lost():
     )
     assert by_label(mixture) == {"eng_Latn": 500, "swa_Latn": 900}
     assert by_label(mixture, "relaxed") == {"eng_Latn": "", "swa_Latn": "domain_cap"}
+    near = plan_mixture(counts, mix(domain_caps={"religious": 0.33}, on_infeasible="relax"))
+    (finding,) = near.infeasible
+    assert finding.advice == (
+        "the caps are lifted for these labels; raise these caps, or add text of other domains, to "
+        "have them kept"
+    )
 
 
 SHARES = {
