@@ -9,9 +9,11 @@ from glotmill.dashboard.names import languages_of, script_of
 # Medians over the languages of four parallel corpora, 1 for Latin script: what
 # `benchmarks/pair_lengths.py --characters` prints. The filter `length_ratio` weighs letters alone.
 CHARACTER_WEIGHTS: Mapping[str, float] = {
+    "Adlm": 1.13,
     "Arab": 1.20,
     "Armn": 1.03,
     "Beng": 1.11,
+    "Cakm": 1.19,
     "Cans": 1.12,
     "Cher": 1.46,
     "Copt": 1.27,
@@ -19,6 +21,7 @@ CHARACTER_WEIGHTS: Mapping[str, float] = {
     "Deva": 1.14,
     "Ethi": 1.66,
     "Geor": 0.99,
+    "Gran": 1.14,
     "Grek": 0.91,
     "Gujr": 1.03,
     "Guru": 1.08,
@@ -27,10 +30,12 @@ CHARACTER_WEIGHTS: Mapping[str, float] = {
     "Hans": 3.57,
     "Hant": 3.37,
     "Hebr": 1.47,
+    "Java": 1.06,
     "Jpan": 2.54,
     "Khmr": 1.01,
     "Knda": 1.02,
     "Kore": 2.21,
+    "Lana": 1.14,
     "Laoo": 1.06,
     "Latn": 1.00,
     "Mlym": 0.89,
@@ -39,12 +44,14 @@ CHARACTER_WEIGHTS: Mapping[str, float] = {
     "Sinh": 1.08,
     "Syrc": 1.78,
     "Taml": 0.87,
+    "Tavt": 1.29,
     "Telu": 1.09,
     "Tfng": 1.21,
     "Thaa": 0.73,
     "Thai": 1.18,
     "Tibt": 0.93,
     "Vaii": 1.42,
+    "Yiii": 3.54,
 }
 
 

@@ -150,9 +150,10 @@ def _unknown_language(part: str, code: str) -> str:
 
 
 def _misplaced(part: str, after: str, prefix: str, code: str) -> str:
+    choices = " or ".join(map(repr, dict.fromkeys((part, after))))
     return (
         f"part {part!r} of language code {code!r} means {language(part).name}, which may follow "
-        f"{prefix!r}, not {after!r}; give {part!r} or {after!r}"
+        f"{prefix!r}, not {after!r}; give {choices}"
     )
 
 

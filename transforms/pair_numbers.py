@@ -8,10 +8,13 @@ are no digits, such as those of Ethiopic and of Han, are not read: each may stan
 from __future__ import annotations
 
 import re
-import sys
 import unicodedata
 from collections import Counter
 from functools import cache
+
+import numpy as np
+
+from glotmill.language_registry.unicode_tables import DIGIT, category_flags
 
 # A separator between digits: point, comma, apostrophes, thin and fixed blanks, Arabic separators.
 _NUMBER = re.compile(r"[0-9]+(?:[.,'’\u00a0\u2009\u202f٫٬·][0-9]+)*(?: [0-9]{3}(?![0-9]))*")
@@ -24,23 +27,42 @@ _MOST_WRITTEN_OUT = 20
 
 
 @cache
+def _digit_runs() -> list[tuple[int, int]]:
+    """First and last code points of the runs of digits, each of one or more times 0 to 9."""
+    digits = np.flatnonzero(category_flags() & DIGIT)
+    runs = np.split(digits, np.flatnonzero(np.diff(digits) != 1) + 1)
+    return [(int(run[0]), int(run[-1])) for run in runs]
+
+
+@cache
+def digit_class() -> str:
+    """Digits of every script, to stand between the brackets of a regular expression.
+
+    >>> digit_class()[:6]
+    '0-9٠-٩'
+    """
+    return "".join(f"{chr(first)}-{chr(last)}" for first, last in _digit_runs())
+
+
+@cache
 def _ascii_digits() -> dict[int, str]:
-    """ASCII digits by the code points of all others."""
-    digits = {}
-    for codepoint in range(0x80, sys.maxunicode + 1):
-        if unicodedata.category(character := chr(codepoint)) == "Nd":
-            digits[codepoint] = str(unicodedata.digit(character))
-    return digits
+    """ASCII digits by the code points of all digits."""
+    return {
+        codepoint: str((codepoint - first) % 10)
+        for first, last in _digit_runs()
+        for codepoint in range(first, last + 1)
+    }
 
 
 @cache
 def _other_numerals() -> re.Pattern[str]:
     """Numerals that are no digits, superscripts and fractions left out."""
+    # Categories Nl and No are those without a flag. Python of any version knows all that
+    # decompose so: the last came with Unicode 5.2.
     characters = [
-        chr(codepoint)
-        for codepoint in range(0x80, sys.maxunicode + 1)
-        if unicodedata.category(chr(codepoint)) in ("Nl", "No")
-        and not unicodedata.decomposition(chr(codepoint)).startswith(_NO_NUMERALS)
+        character
+        for character in map(chr, np.flatnonzero(category_flags() == 0).tolist())
+        if not unicodedata.decomposition(character).startswith(_NO_NUMERALS)
     ]
     return re.compile(f"{_HAN_NUMERAL}|[{''.join(characters)}]+")
 

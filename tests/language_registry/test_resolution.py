@@ -211,6 +211,11 @@ def test_region_and_variants_are_kept_beside_the_label():
             "part 'min' of language code 'zh-min' means Minangkabau, which may follow 'ms', not "
             "'zh'; give 'min' or 'zh'",
         ),
+        (
+            "arb-arb-vd",
+            "part 'arb' of language code 'arb-arb-vd' means Standard Arabic, which may follow "
+            "'ar', not 'arb'; give 'arb'",
+        ),
         ("en-yue", "part 'yue' of language code 'en-yue' means Yue Chinese, which may follow 'zh'"),
         ("zh-cmn-yue", "part 'yue' of language code 'zh-cmn-yue' means Yue Chinese, which may"),
         ("en-Qaby", "unknown script 'qaby' in language code 'en-Qaby'"),

@@ -47,6 +47,8 @@ def reasons(rows, category="monolingual", given=None, **options):
         # A Han character says what three Latin letters say; a Greek letter no less than one.
         ({"num_characters": 3, "script": "Hans"}, "too_short"),
         ({"num_characters": 4, "script": "Hans"}, None),
+        ({"num_characters": 3, "script": "Yiii"}, "too_short"),
+        ({"num_characters": 4, "script": "Yiii"}, None),
         ({"num_characters": 9, "script": "Grek"}, "too_short"),
         ({"num_characters": 10, "script": "Grek"}, None),
         ({"num_characters": 1000}, None),
