@@ -12,6 +12,7 @@ import html
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import regex
 from ftfy.badness import BADNESS_RE
+from ftfy.chardata import HTML_ENTITY_RE
 
 from glotmill.schemas import recipe
 from glotmill.schemas.tables import ANNOTATIONS
@@ -30,10 +32,14 @@ Mask = npt.NDArray[np.bool_]
 # What ftfy takes for mojibake, and languages write. A lone Â or Ã, for what is left of a blank or
 # an à: Sicilian Â, "at the". A capital at the end of a word in capitals before a blank or a
 # quotation mark: “RÃ”, «HÂLÂ», SLEGIÐ“, VUOTÂ. Hawaiian KĀ‘ANAPALI, Inari Sami TEHÁLÂŠ, and tones
-# of Chinantec, Yáˆ.
+# of Chinantec, Yáˆ. Before no-break spaces and signs: VERÐ and KURDÎ, for where Р or Π is garbled
+# so is the letter before; before no-break spaces AMANHÃ and XÃ HỘI, not what is left of “Là-bas”
+# and “Pàgina”, and VUOTÂ JÁ amid capitals, for a garbled no-break space may follow any word.
 _WRITTEN_RE = regex.compile(
     r"(?m)(?:^|(?<=\s))[ÂÃ](?= )"
     r"|(?<=\p{Lu})[À-ÞĀ-ſ](?:[ «»‘’‚“”„](?!\w)|$)"
+    r"|(?<=\p{Lu})(?:[ÎÐ][\u00a0-»–—•™]|Ã\u00a0(?=[\p{Lu}\d]))"
+    r"|(?<=\p{Lu}{2})(?:Ã\u00a0|Â\u00a0(?=\p{Lu}(?!\p{Ll})))"
     r"|[ĀĒĪŌŪ][‘’]|ÂŠ|(?<![ÁÉÍÓÚÑØáéíóúñø])[ÁÉÍÓÚÑØáéíóúñø]++[ˆ˜]"
 )
 
@@ -61,6 +67,9 @@ _HIDDEN_END_RE = {
         "style": r"</style(?:[\s/][^<>]*)?>",
     }.items()
 }
+# Runs that Python would sort in the square of their length.
+_MARKS_RE = regex.compile(r"\p{M}{64,}+")
+_TWO_MARKS_RE = regex.compile(r"\p{M}{2}")
 # A number of more digits than Python takes for one.
 _LONG_NUMBER_RE = re.compile("(&#[0-9]{4301,};?)")
 
@@ -120,8 +129,13 @@ def fix_encoding(text: str) -> str:
     >>> fix_encoding("Iu vaju Â casa"), fix_encoding("marchÃ© Ã  Paris")
     ('Iu vaju Â casa', 'marché à Paris')
     """
-    written = _WRITTEN_RE.search(text) is not None
-    return fix_text(text, encoding=not written or is_garbled(_WRITTEN_RE.sub(" ", text)))
+    decoded = text
+    if HTML_ENTITY_RE.search(text):
+        decoded = fix_text(text, encoding=False)
+        if decoded.isascii():
+            return decoded
+    written = _WRITTEN_RE.search(decoded) is not None
+    return fix_text(text, encoding=not written or is_garbled(_WRITTEN_RE.sub(" ", decoded)))
 
 
 def fix_whitespace(text: str) -> str:
@@ -251,7 +265,18 @@ class NormaliseText:
 
 def compose(text: str) -> str:
     """The text in Unicode normalisation form C."""
-    return text if unicodedata.is_normalized("NFC", text) else unicodedata.normalize("NFC", text)
+    if unicodedata.is_normalized("NFC", text):
+        return text
+    if _TWO_MARKS_RE.search(text[::32]):  # as in any run of 64
+        text = _MARKS_RE.sub(_in_canonical_order, text)
+    return unicodedata.normalize("NFC", text)
+
+
+def _in_canonical_order(marks: regex.Match[str]) -> str:
+    """A run of marks, decomposed and sorted by combining class between those of class 0."""
+    decomposed = "".join(unicodedata.normalize("NFD", mark) for mark in marks[0])
+    parts = groupby(decomposed, lambda mark: unicodedata.combining(mark) == 0)
+    return "".join("".join(sorted(part, key=unicodedata.combining)) for _, part in parts)
 
 
 def _matches(text: pa.Array, pattern: str) -> Mask:

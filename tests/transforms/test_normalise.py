@@ -132,10 +132,52 @@ def test_a_lone_letter_is_a_word_unless_the_text_is_garbled(text, repaired):
         "OLMOOŠVUOTÂ JÁ",
         "i̱ siiˋ Yáˆ i̱ nɨninéeˊ",
         "ˈNɄÑÍˆ DO CARTƗ",
+        "VERÐ\u00a0500 kr. með sendingu",
+        "AMANHÃ\u00a0às 20h",
+        "CỘNG HÒA XÃ\u00a0HỘI CHỦ NGHĨA",
+        "DÎROKA KURDÎ\u00a0– pirtûkên",
+        "OLMOOŠVUOTÂ\u00a0JÁ",
+        "HARÐ™",
+        "VERÐ–GÆÐI",
+        "VERÐ\u00adBRÉF",
     ],
 )
 def test_words_that_look_garbled_stay(text):
     assert fix_encoding(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "decoded"),
+    [
+        ("AMANHÃ&nbsp;às 20h", "AMANHÃ\u00a0às 20h"),
+        ("VER&ETH;&#160;500 kr.", "VERÐ\u00a0500 kr."),
+        ("VERÐ&amp;nbsp;500 kr.", "VERÐ\u00a0500 kr."),
+        ("HARÐ&trade;", "HARÐ™"),
+        ("<b>VERÐ</b>&nbsp;500", "<b>VERÐ</b>&nbsp;500"),
+        ("VERÐ\u00a0500\n<b>&Atilde;&copy;", "VERÐ\u00a0500\n<b>&Atilde;&copy;"),
+        ("VERÐ\u00a0&Atilde;&copy;", "VERР\u00e9"),  # other mojibake
+    ],
+)
+def test_words_that_look_garbled_before_an_entity_stay(text, decoded):
+    assert fix_encoding(text) == decoded
+
+
+@pytest.mark.parametrize(
+    ("text", "repaired"),
+    [
+        ("PÃ\u00a0gina 1", "Pàgina 1"),
+        ("LÃ\u00a0-bas", "Là-bas"),
+        ("PIÃ™ BELLO", "PIÙ BELLO"),
+        ("QÉ™dim", "Qədim"),
+        ("PRODUCTÂ™", "PRODUCT™"),
+        ("USAÂ\u00a0and", "USA\u00a0and"),
+        ("ÐŸÐ\u00a0", "ПР"),
+        ("ÎŸÎ\u00a0ÎŸ", "ΟΠΟ"),
+        ("ÐœÐžÐ™ ÐœÐ˜Ð\u00a0", "МОЙ МИР"),
+    ],
+)
+def test_what_is_garbled_after_a_capital_is_repaired(text, repaired):
+    assert fix_encoding(text) == repaired
 
 
 @pytest.mark.parametrize(
@@ -264,6 +306,34 @@ def test_markup(text, expected):
 )
 def test_runs_take_no_quadratic_time(repair, text):
     assert repair(text) == text.replace("<!-- a -->", " ")
+
+
+# Marks of all classes, of class 0 too, some that decompose to marks, and some that are newer.
+MARKS = [chr(code) for code in range(0x300, 0x20000) if unicodedata.category(chr(code))[0] == "M"]
+MARKS += ["\u0344", "\u0f73", "\u0f75", "\u0f81", "\u034f", "\U00010efd", "\U0001e4ec"] * 50
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(
+        st.one_of(
+            st.lists(st.sampled_from(MARKS), max_size=10),
+            st.lists(st.sampled_from(MARKS), min_size=64, max_size=100),
+            st.text("aeéǖ각\u1100\u1161\u11a8\u0915\u09c7\u0b47\u1b05\u212b", max_size=3),
+        ),
+        max_size=6,
+    ).map(lambda parts: "".join(char for part in parts for char in part))
+)
+@example("a" + "\u0301\u0316" * 40)
+@example("ǖ" + "\u0f81\u0344\u0316\u09be" * 40)
+def test_long_runs_of_marks_are_composed_as_others(text):
+    assert compose(text) == unicodedata.normalize("NFC", text)
+
+
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize("marks", ["\u0301\u0316", "\u0344\u0316", "\u0f74\u0f71"])
+def test_a_long_run_of_marks_takes_no_quadratic_time(marks):
+    assert unicodedata.is_normalized("NFC", compose("a" + marks * 200_000))
 
 
 @pytest.mark.timeout(10)
