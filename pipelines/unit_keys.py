@@ -8,11 +8,13 @@ from collections.abc import Callable, Iterable
 import xxhash
 
 from glotmill.pipelines import bitext_inputs
+from glotmill.pipelines.errors import UserError
 from glotmill.schemas.lock import Lock, UnitSlice
 from glotmill.schemas.recipe import CustomStage, Recipe, Source
 from glotmill.transforms import storage
 from glotmill.transforms.custom import CustomStageError, find_stage, package_of
 from glotmill.transforms.evaluation_sets import EvaluationSetError, find_evaluation_files
+from glotmill.transforms.hub import HubError, fetched_from_hub
 from glotmill.transforms.models.fasttext_model import BUILTIN
 
 #: Raised by one whenever ingest gives other output for the same recipe and input.
@@ -141,8 +143,12 @@ def near_key(recipe: Recipe) -> dict[str, int] | None:
 
 
 def _model_checksum(model: str) -> str:
-    # A hub's file is named by its repository; its content is the hub's business.
-    return model if model.startswith("hf://") else storage.checksum(model)
+    if not model.startswith("hf://"):
+        return storage.checksum(model)
+    try:  # what a name on the hub stands for may change
+        return storage.checksum(fetched_from_hub(model))
+    except HubError as error:
+        raise UserError(f"identify.model: {error}") from None
 
 
 def _stage_version(stage: CustomStage) -> str:

@@ -25,8 +25,10 @@ PATIENCE_SECONDS = 300.0
 FIRST_WAIT_SECONDS = 1.0
 #: How long one try may take to connect, and to send its next byte.
 CONNECT_SECONDS, REQUEST_SECONDS = 10.0, 60.0
-#: Objects up to this size are sent in one request, larger ones in parts of it.
+#: Objects up to this size are sent in one request, larger ones in parts of it and more.
 PART_BYTES = 16 * 2**20
+# S3 takes 10,000 parts: after so many of a size they grow by `PART_BYTES`, which makes 1.6 TiB.
+_PARTS_OF_A_SIZE = 500
 #: What is asked for at once where a file is read from its beginning.
 _READ_BYTES = 4 * 2**20
 #: `replaces` of an object that must not exist yet.
@@ -325,18 +327,23 @@ class ObjectSink:
         self._store, self._path = store, path
         self._buffer = bytearray()
         self._upload: Upload | None = None
+        self._num_parts = 0
 
     def write(self, content: bytes) -> None:
         """Appends bytes."""
         self._buffer += content
-        while len(self._buffer) > PART_BYTES:
-            self._send(bytes(self._buffer[:PART_BYTES]))
-            del self._buffer[:PART_BYTES]
+        while len(self._buffer) > (size := self._part_bytes()):
+            self._send(bytes(self._buffer[:size]))
+            del self._buffer[:size]
+
+    def _part_bytes(self) -> int:
+        return PART_BYTES * (1 + self._num_parts // _PARTS_OF_A_SIZE)
 
     def _send(self, part: bytes) -> None:
         if self._upload is None:
             self._upload = self._store.upload(self._path)
         self._upload.send(part)
+        self._num_parts += 1
 
     def commit(self) -> None:
         """Makes the object appear, in place of one that may be there."""

@@ -213,6 +213,8 @@ class UnitIngester:
         for place, annotator in enumerate(chain):
             try:
                 batch = work.timed(annotator.name, partial(annotated, annotator, batch))
+            except MemoryError:  # no fault of the row
+                raise
             except Exception as error:  # of any stage, custom ones included
                 if batch.num_rows == 1:
                     work.reject_row(batch, annotator.name, error)

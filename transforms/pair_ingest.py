@@ -176,6 +176,8 @@ class PairIngester:
         for annotator in self._chain:
             try:
                 sides = work.timed(annotator.name, partial(self._run_stage, annotator, sides))
+            except MemoryError:  # no fault of the row
+                raise
             except Exception as error:  # of any stage, custom ones included
                 detail = f"stage '{annotator.name}': {type(error).__name__}: {error}"
                 raise _StageFailed(detail) from error

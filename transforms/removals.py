@@ -326,7 +326,9 @@ class _WriteRemovals(beam.DoFn):
         entry = write_table(self._root, removals_path(unit.key), table)
         documents = self._listed_documents(unit, row_of(found["id"]))
         stays = ~found["removed"]
-        sizes = count_kept(documents, found["size"], stays, unit.category)
+        # Pairs beyond the cap on a side are documents of their own.
+        own = np.where(found["capped"], 1, found["size"])
+        sizes = count_kept(documents, own, stays, unit.category)
         write_sizes(self._root, unit.ordinal, sizes)
         path = f"{FOLDER}/statistics/{unit.key}.parquet"
         statistics = _statistics(documents.append_column("reason", pa.array(reasons)), ~stays)

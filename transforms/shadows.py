@@ -25,6 +25,7 @@ from glotmill.transforms.removals import (
     EXACT,
     FOLDER,
     REMOVAL,
+    REPEATED,
     Records,
     WriteRemovals,
     partitions_of,
@@ -63,12 +64,14 @@ class _ReadLists(beam.DoFn):
             ("removed", "removed"), ("cluster", "cluster"), ("size", "cluster_size"),
         ):  # fmt: skip
             found[name] = table.column(column).to_numpy()
-        found["exact"] = np.array(table.column("reason").to_pylist(), object) == EXACT
+        reasons = np.array(table.column("reason").to_pylist(), object)
+        found["exact"], found["capped"] = reasons == EXACT, reasons == REPEATED
         yield ordinal, found.tobytes()
 
 
 def _edges_of_list(element: tuple[int, bytes]) -> bytes:
     found = np.frombuffer(element[1], REMOVAL)
+    found = found[~found["capped"]]  # which share a side with the one that stays, and no more
     edges = np.empty(len(found), EDGE)
     edges["a"], edges["b"] = found["cluster"], found["id"]
     return edges.tobytes()
@@ -132,9 +135,10 @@ def resized(listed: Records, sized: Records, *, exact: bool) -> Records:
     new = found[len(listed) :]
     new["id"], new["cluster"], new["size"] = alone["id"], alone["id"], alone["size"]
     new["exact"] = exact
-    places = np.searchsorted(sized["id"], listed["id"])
+    counted = np.flatnonzero(np.isin(listed["id"], sized["id"]))
+    places = np.searchsorted(sized["id"], listed["id"][counted])
     # Of other corpora more documents may be counted there than have an edge here.
-    found["size"][: len(listed)] = np.maximum(listed["size"], sized["size"][places])
+    found["size"][counted] = np.maximum(listed["size"][counted], sized["size"][places])
     return found
 
 

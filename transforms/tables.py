@@ -158,10 +158,11 @@ def write_file(root: str, path: str, content: bytes, num_rows: int = 0) -> FileE
 def read_batches(
     path: str, columns: Sequence[str] | None = None, *, batch_rows: int = 2_000
 ) -> Iterable[pa.RecordBatch]:
-    """Record batches of a Parquet file, in order."""
+    """Record batches of a Parquet file, in order, none across row groups: these end by bytes."""
     with storage.open_input(path) as source:
         file = pq.ParquetFile(source)
-        yield from file.iter_batches(batch_size=batch_rows, columns=columns)
+        for group in range(file.num_row_groups):
+            yield from file.iter_batches(batch_rows, row_groups=[group], columns=columns)
 
 
 def read_table(path: str, columns: Sequence[str] | None = None) -> pa.Table:

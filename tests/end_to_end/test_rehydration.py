@@ -230,3 +230,48 @@ def test_a_run_that_gives_up_weights_leaves_none_behind(tmp_path: Path) -> None:
     assert not (root / "mix" / "rehydration.parquet").exists()
     assert set(pq.read_table(root / "mix" / "plan.parquet")["weight"].to_pylist()) == {1.0}
     assert set(drawn(root).values()) == {1}
+
+
+PAIRS = """\
+glotmill: 1
+name: capped
+identify: {enabled: false}
+sources:
+  - name: a
+    category: bitext
+    path: p.tsv
+    pairs: {sides: [{text: en, code: en}, {text: de, code: de}]}
+deduplicate: {near: {}, max_repeated_sides: 3}
+bitext: {pairs_per_document: 1}
+mix: {tiers: uniform, validation: {share: 0}, rehydrate: {method: fineweb2, min_clusters: 1}}
+output: {parquet: {shards: 1}}
+"""
+
+
+def test_pairs_beyond_the_cap_on_a_side_are_in_no_cluster(tmp_path: Path) -> None:
+    words = [f"{first}{last}" for first in "bdfgklmnprst" for last in ("ara", "olo", "une", "ise")]
+
+    def text(number: int, at: int) -> str:
+        return " ".join(words[(number * 7 + at + place * place * 5) % 48] for place in range(9))
+
+    pairs = [(text(number, 1), text(number, 20)) for number in range(48)]
+    pairs += [("one sentence that many translate", text(number, 33)) for number in range(40)]
+    pairs += [(f"<b>{text(number, 9)}</b>", text(number, 40)) for number in range(30)]
+    rows = "".join(f"{english}\t{german}\n" for english, german in pairs)
+    (tmp_path / "p.tsv").write_text(f"en\tde\n{rows}")
+    (tmp_path / "recipe.yaml").write_text(PAIRS)
+    root = run(tmp_path / "recipe.yaml", tmp_path / "out")
+    removed = Counter(
+        reason
+        for path in (root / "deduplicate" / "removals").glob("*.parquet")
+        for reason, is_removed in zip(
+            *pq.read_table(path, columns=["reason", "removed"]).to_pydict().values(), strict=True
+        )
+        if is_removed
+    )
+    assert removed["repeated_side"] == 37
+    sizes = pq.read_table(root / "deduplicate" / "cluster_sizes.parquet").to_pylist()
+    assert max(row["cluster_size"] for row in sizes) < 10
+    train = pq.read_table(root / "shards").filter(pc.field("source") == "a").to_pylist()
+    many = [row for row in train if "many translate" in row["text"]]
+    assert [(row["copy"], row["cluster_size"]) for row in many] == [(0, 1)] * 3

@@ -12,7 +12,7 @@ import xxhash
 from apache_beam.io.filesystem import BeamIOError
 from apache_beam.io.filesystems import FileSystems
 
-from glotmill.transforms import storage
+from glotmill.transforms import cloud, storage
 
 
 @pytest.fixture
@@ -414,3 +414,29 @@ def test_temporaries_of_a_killed_process_are_deleted(tmp_path):
     storage.delete_temporaries(str(tmp_path / "a"))
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["kept.txt"]
     storage.delete_temporaries(str(tmp_path / "nowhere"))
+
+
+def test_parts_of_a_large_object_grow(monkeypatch):
+    """S3 takes 10,000 of them."""
+    monkeypatch.setattr(cloud, "PART_BYTES", 4)
+    monkeypatch.setattr(cloud, "_PARTS_OF_A_SIZE", 2)
+    sent = []
+
+    class Upload:
+        def send(self, part):
+            sent.append(part)
+
+        def finish(self):
+            sent.append(None)
+
+    class Store:
+        def upload(self, path):
+            return Upload()
+
+    sink = cloud.ObjectSink(Store(), "s3://b/a")
+    content = bytes(range(60))
+    for start in range(0, 60, 7):
+        sink.write(content[start : start + 7])
+    sink.commit()
+    assert [len(part) for part in sent[:-1]] == [4, 4, 8, 8, 12, 12, 12]
+    assert b"".join(sent[:-1]) == content

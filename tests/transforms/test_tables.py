@@ -149,3 +149,12 @@ def test_batches_come_in_order_and_in_size(tmp_path):
     assert max(batch.num_rows for batch in batches) <= 400
     found = pa.Table.from_batches(batches)
     assert found.equals(WHOLE.select(found.column_names))
+
+
+def test_no_batch_reaches_across_row_groups(tmp_path):
+    """These end by bytes, so that a batch of books stays in memory."""
+    rows = make(90)
+    pq.write_table(rows, tmp_path / "a.parquet", row_group_size=40)
+    batches = list(read_batches(str(tmp_path / "a.parquet"), batch_rows=30))
+    assert [batch.num_rows for batch in batches] == [30, 10, 30, 10, 10]
+    assert pa.Table.from_batches(batches).equals(rows.cast(batches[0].schema))
