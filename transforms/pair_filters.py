@@ -115,14 +115,17 @@ class Sides:
         return shared_words(self.batch.column(PLAIN_WORDS.name), self.first, self.other)
 
     @functools.cached_property
+    def _labels(self) -> pa.DictionaryArray:
+        return self.batch.column("label").dictionary_encode()
+
+    @functools.cached_property
     def one_language(self) -> Bools:
         """Comparisons of one language with itself, as identification has it.
 
         Where both sides have the labels that they declare, the source says that they are a pair.
         """
         label, declared = (self.batch.column(name) for name in ("label", "declared_label"))
-        labels = label.dictionary_encode()
-        index = np.asarray(labels.indices)
+        index = np.asarray(self._labels.indices)
         is_known = ~np.asarray(pc.starts_with(label, _UNKNOWN))
         is_declared = np.asarray(pc.fill_null(pc.equal(label, declared), False))
         equal = (index[self.first] == index[self.other]) & is_known[self.first]
@@ -131,10 +134,9 @@ class Sides:
     @functools.cached_property
     def alike(self) -> Bools:
         """Comparisons of two languages that are written alike, as Croatian and Bosnian are."""
-        labels = self.batch.column("label").dictionary_encode()
-        names = labels.dictionary.to_pylist()
+        names = self._labels.dictionary.to_pylist()
         table = np.array([[are_alike(one, other) for other in names] for one in names], bool)
-        index = np.asarray(labels.indices)
+        index = np.asarray(self._labels.indices)
         found = table.reshape(len(names), -1)[index[self.first], index[self.other]]
         return found & ~self.one_language
 
